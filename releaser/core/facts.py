@@ -1,0 +1,132 @@
+"""What was seen of the world, as values: the plan is a function of the spec and of these.
+
+Nothing here asks anything: the observing modules fill these in, a test writes them down. A
+*concern* is something suspicious that was seen and that a person should know of, although it is no
+error by itself (a shallow clone, a base image whose digest could not be read).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from releaser.core.dockerfile import Dockerfile
+from releaser.core.oci import Digest, Reference, Repository
+
+FINGERPRINT_LABEL = "dev.releaser.fingerprint"
+IMAGE_LABEL = "dev.releaser.image"
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """Something suspicious: one line, and what to do about it."""
+
+    message: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """What git says of the checkout.
+
+    ``tags`` are the tags at HEAD; ``last_tag`` is the version tag of the highest version among
+    HEAD's ancestors, ``distance`` the number of commits since (since the first commit where there
+    is no such tag); ``changes`` are the tracked paths below the spec's folder that differ from
+    HEAD; ``branch`` is ``None`` on a detached head. ``commit`` is ``None`` where there is no
+    repository or no commit yet. ``commit_time`` is in seconds since 1970.
+    """
+
+    commit: str | None = None
+    branch: str | None = None
+    tags: tuple[str, ...] = ()
+    last_tag: str | None = None
+    distance: int = 0
+    changes: tuple[str, ...] = ()
+    shallow: bool = False
+    remote: str | None = None
+    commit_time: int | None = None
+    concerns: tuple[Concern, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ContextFile:
+    """One file that a build uses: where, what it is, and a hash of what it holds.
+
+    ``path`` is relative to the context, with slashes. ``kind`` is ``file``, ``directory`` or
+    ``symlink``; ``mode`` the permission bits; ``digest`` the hexadecimal SHA-256 of a file's bytes
+    or of a symlink's target, empty for a directory.
+    """
+
+    path: str
+    kind: str
+    mode: int
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ContextFacts:
+    """The files of a build context that an image's stages use, sorted by path.
+
+    ``missing`` are the COPY sources that match nothing, each with the line of its instruction.
+    """
+
+    files: tuple[ContextFile, ...] = ()
+    missing: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LocalImage:
+    """An image in the engine's store.
+
+    ``image_id`` is what the engine calls it by; ``fingerprint`` the value of its label;
+    ``references`` its tags; ``digests`` the repository digests that the engine knows.
+    """
+
+    image_id: Digest
+    fingerprint: str | None
+    references: tuple[Reference, ...] = ()
+    digests: tuple[Reference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFacts:
+    """The engine that answers: its version, its own platform, and how it stores images.
+
+    ``containerd_store`` tells that the engine keeps manifests and indexes locally (so a digest is
+    known before a push); the classic store does not.
+    """
+
+    version: str
+    platform: str
+    containerd_store: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryFacts:
+    """What the registries hold of the references that were asked for.
+
+    ``digests`` has every reference that was asked: the digest it names, or ``None`` where the
+    registry says that it does not exist. ``tags`` are all tags of a repository, where they were
+    listed.
+    """
+
+    digests: Mapping[Reference, Digest | None] = field(default_factory=dict)
+    tags: Mapping[Repository, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that was observed for one plan.
+
+    ``dockerfiles`` and ``contexts`` are by image name; ``bases`` gives each base reference (as the
+    Dockerfile writes it, arguments expanded) its digest, or ``None`` where nobody could say;
+    ``local`` are the images in the engine's store that releaser made.
+    """
+
+    source: SourceFacts = SourceFacts()
+    dockerfiles: Mapping[str, Dockerfile] = field(default_factory=dict)
+    contexts: Mapping[str, ContextFacts] = field(default_factory=dict)
+    bases: Mapping[str, Digest | None] = field(default_factory=dict)
+    registries: RegistryFacts = field(default_factory=RegistryFacts)
+    local: tuple[LocalImage, ...] = ()
+    concerns: tuple[Concern, ...] = ()

@@ -1,0 +1,176 @@
+"""The steps of a plan: everything that the program will do to the world, as values.
+
+An adapter gets a step and never the spec. A step has a ``key`` that is stable between runs and is
+what logs, events and reports call it: ``build:api``, ``push:api@ghcr``, ``tag:ghcr.io/acme/api:1``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from releaser.core.oci import Digest, Platform, Reference, Repository
+
+
+class TagKind(Enum):
+    """Whether a tag may ever name something else: a full version may not, ``latest`` may."""
+
+    IMMUTABLE = "immutable"
+    FLOATING = "floating"
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A build secret: its id, and the variable or the file (an absolute path) with its value."""
+
+    id: str
+    env: str | None = None
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NamedContext:
+    """An additional build context: a name, and a folder, an image or a URL behind it.
+
+    ``source`` is written as BuildKit takes it: an absolute path, ``docker-image://…``, a URL.
+    """
+
+    name: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An image that another one stands on.
+
+    ``names`` are the references by which the dependant's Dockerfile means it, as written there.
+    ``source`` says where the built image is found: a digest in a registry or a tag in the engine;
+    ``None`` while it is built in the same batch.
+    """
+
+    image: str
+    names: tuple[str, ...]
+    source: Reference | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A base image from elsewhere: the reference as written, and the digest it was seen to have.
+
+    ``pin`` is what the build must use instead (``None`` where nobody could say the digest, or where
+    the image exists in the engine only).
+    """
+
+    written: str
+    pin: Reference | None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildStep:
+    """One image to build. Paths are absolute; ``context`` may be a URL.
+
+    ``names`` are the references that the engine gives the result; ``labels`` include the
+    fingerprint's.
+    """
+
+    image: str
+    context: str
+    dockerfile: str
+    names: tuple[Reference, ...]
+    target: str | None = None
+    args: tuple[tuple[str, str], ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    platforms: tuple[Platform, ...] = ()
+    links: tuple[Link, ...] = ()
+    bases: tuple[Base, ...] = ()
+    contexts: tuple[NamedContext, ...] = ()
+    secrets: tuple[Secret, ...] = ()
+    ssh: tuple[str, ...] = ()
+    extra_hosts: tuple[tuple[str, str], ...] = ()
+    network: str | None = None
+    no_cache: bool = False
+    pull: bool = False
+    shm_size: str | None = None
+    cache_from: tuple[str, ...] = ()
+    cache_to: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """``build:api``."""
+        return f"build:{self.image}"
+
+
+@dataclass(frozen=True, slots=True)
+class NameStep:
+    """References to give to an image that is in the engine's store already."""
+
+    image: str
+    image_id: Digest
+    names: tuple[Reference, ...]
+
+    @property
+    def key(self) -> str:
+        """``name:api``."""
+        return f"name:{self.image}"
+
+
+@dataclass(frozen=True, slots=True)
+class PushStep:
+    """An image to upload from the engine to one repository, under its fingerprint's tag."""
+
+    image: str
+    registry: str
+    reference: Reference
+
+    @property
+    def key(self) -> str:
+        """``push:api@ghcr``."""
+        return f"push:{self.image}@{self.registry}"
+
+
+@dataclass(frozen=True, slots=True)
+class CopyStep:
+    """An image to copy from one registry's repository to another's, byte for byte."""
+
+    image: str
+    registry: str
+    source: Reference
+    reference: Reference
+
+    @property
+    def key(self) -> str:
+        """``copy:api@hub``."""
+        return f"copy:{self.image}@{self.registry}"
+
+
+@dataclass(frozen=True, slots=True)
+class TagStep:
+    """A public tag to write: it shall name what ``source`` (same repository) names.
+
+    ``before`` is the digest that the tag was seen to have, ``None`` where it did not exist.
+    """
+
+    image: str
+    registry: str
+    reference: Reference
+    kind: TagKind
+    source: Reference
+    before: Digest | None = None
+
+    @property
+    def key(self) -> str:
+        """``tag:ghcr.io/acme/shop/api:1.4``."""
+        return self.key_of(self.reference)
+
+    @staticmethod
+    def key_of(reference: Reference) -> str:
+        """The key of the step that writes ``reference``."""
+        return f"tag:{reference}"
+
+    @property
+    def repository(self) -> Repository:
+        """The repository that the tag is in."""
+        return self.reference.repository
+
+
+Step = BuildStep | NameStep | PushStep | CopyStep | TagStep

@@ -1,0 +1,117 @@
+"""Versions: their order, and the one that a commit gets from the tags of its history.
+
+The order and the grammar are those of Semantic Versioning 2.0.0, read by the ``semver`` library.
+Between two tags a commit gets a prerelease that sorts after the last tag and before the next
+release, and that names the distance and the commit: three commits after ``v1.2.3`` it is
+``1.2.4-dev.3.gabc1234``; after ``v1.3.0-rc.1`` it is ``1.3.0-rc.1.dev.3.gabc1234``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import total_ordering
+
+import semver
+
+from releaser.errors import SpecError
+
+MAX_LENGTH = 128
+
+
+@total_ordering
+@dataclass(frozen=True, slots=True, eq=False)
+class Version:
+    """A semantic version. Two that differ in build metadata alone are equal in order."""
+
+    major: int
+    minor: int
+    patch: int
+    prerelease: str | None = None
+    build: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Version:
+        """The version that ``text`` spells, with or without a leading ``v``.
+
+        Raises:
+            SpecError: ``text`` is not a semantic version.
+        """
+        found = cls.find(text.removeprefix("v"))
+        if found is None:
+            raise SpecError(
+                f'"{text}" is not a version',
+                hint="a version is MAJOR.MINOR.PATCH, perhaps with -PRERELEASE: 1.4.2, 2.0.0-rc.1",
+            )
+        return found
+
+    @classmethod
+    def find(cls, text: str) -> Version | None:
+        """The version that ``text`` spells (no ``v``), or ``None``."""
+        if len(text) > MAX_LENGTH or not text.isascii():
+            return None
+        try:
+            parsed = semver.Version.parse(text)
+        except ValueError:
+            return None
+        return cls(parsed.major, parsed.minor, parsed.patch, parsed.prerelease, parsed.build)
+
+    @property
+    def core(self) -> str:
+        """``MAJOR.MINOR.PATCH``."""
+        return f"{self.major}.{self.minor}.{self.patch}"
+
+    def __str__(self) -> str:
+        prerelease = f"-{self.prerelease}" if self.prerelease else ""
+        build = f"+{self.build}" if self.build else ""
+        return f"{self.core}{prerelease}{build}"
+
+    def _semver(self) -> semver.Version:
+        return semver.Version(self.major, self.minor, self.patch, self.prerelease)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Version) and self._semver() == other._semver()
+
+    def __lt__(self, other: Version) -> bool:
+        return bool(self._semver() < other._semver())
+
+    def __hash__(self) -> int:
+        return hash((self.major, self.minor, self.patch, self.prerelease))
+
+
+def tagged_version(tag: str, template: str = "v{{version}}") -> Version | None:
+    """The version that a git tag names under ``template``, or ``None`` where it names none."""
+    before, _, after = template.partition("{{version}}")
+    if not (tag.startswith(before) and tag.endswith(after)):
+        return None
+    return Version.find(tag[len(before) : len(tag) - len(after)])
+
+
+def highest(tags: Iterable[str], template: str = "v{{version}}") -> tuple[str, Version] | None:
+    """The tag with the highest version among ``tags``, with its version."""
+    versions = ((tag, tagged_version(tag, template)) for tag in tags)
+    found = [(version, tag) for tag, version in versions if version is not None]
+    if not found:
+        return None
+    version, tag = max(found)
+    return tag, version
+
+
+def between_tags(last: Version | None, distance: int, commit: str) -> Version:
+    """The version of a commit that is ``distance`` commits after the tag of ``last``.
+
+    It sorts after ``last`` and, among commits of one line of history, by distance.
+    """
+    suffix = f"dev.{distance}.g{re.sub('[^0-9a-z]', '', commit)[:7]}"
+    if last is None:
+        return Version(0, 0, 0, suffix)
+    if last.prerelease:
+        return Version(last.major, last.minor, last.patch, f"{last.prerelease}.{suffix}")
+    return Version(last.major, last.minor, last.patch + 1, suffix)
+
+
+def dirty(version: Version) -> Version:
+    """The same version, marked as made from a tree with uncommitted changes."""
+    mark = f"{version.prerelease}.dirty" if version.prerelease else "dirty"
+    return Version(version.major, version.minor, version.patch, mark)

@@ -1,0 +1,114 @@
+"""The whole outside world on one page.
+
+Everything that releaser asks of the world goes through one of these. Each has a fake in the tests
+and one contract suite that the fake and every real adapter must pass. An adapter translates every
+foreign exception into one of :mod:`releaser.errors` and removes secrets before it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from releaser.core.dockerfile import Dockerfile, PathUse
+from releaser.core.events import BuildResult, Event
+from releaser.core.facts import ContextFacts, EngineFacts, LocalImage, SourceFacts
+from releaser.core.oci import Digest, Manifest, Reference, Repository, Tag
+from releaser.core.steps import BuildStep
+
+
+class Listener(Protocol):
+    """Somebody who wants to know what happens; called from several threads, never twice at once."""
+
+    def on(self, event: Event) -> None:
+        """Take notice of ``event``; must not raise."""
+
+
+class Builder(Protocol):
+    """Something that builds images into an engine's store: BuildKit, or the engine itself."""
+
+    name: str
+    batch_size: int
+    """How many images one call of :meth:`build` should be given at most; 1: no links inside."""
+
+    def check(self, steps: Sequence[BuildStep]) -> None:
+        """Raise :class:`SetupError` where it cannot work, :class:`SpecError` where a step asks for
+        what it cannot do (naming the image and the field)."""
+
+    def build(self, batch: Sequence[BuildStep], listener: Listener) -> Sequence[BuildResult]:
+        """Build ``batch``, upstreams before dependants, and say of each image what became of it.
+
+        A link without a source is built in the same batch. A failed build is a result, not an
+        exception; :class:`EngineError` is raised only where the engine itself gives up.
+        """
+
+    def cancel(self) -> None:
+        """Stop every build under way, soon; callable from another thread and more than once."""
+
+
+class Engine(Protocol):
+    """A Docker Engine: the store that builds go to and pushes come from."""
+
+    def check(self) -> EngineFacts:
+        """What answers; raises :class:`SetupError` where nothing does."""
+
+    def images(self, label: str) -> tuple[LocalImage, ...]:
+        """Every image in the store that carries ``label``, in one call."""
+
+    def resolve(self, reference: Reference) -> Digest | None:
+        """The digest that a base image has now: in its registry, else in the store, else None."""
+
+    def name(self, image_id: Digest, references: Sequence[Reference]) -> None:
+        """Give an image in the store further references."""
+
+    def push(self, reference: Reference, listener: Listener) -> None:
+        """Upload what ``reference`` names. Any error in the stream is a :class:`RegistryError`."""
+
+    def cancel(self) -> None:
+        """Stop every transfer under way, soon."""
+
+
+class Registry(Protocol):
+    """The registries, through the OCI distribution API; one object for all hosts.
+
+    Every method raises :class:`RegistryError` where a registry refuses or does not answer and
+    :class:`SetupError` where it rejects the credentials. Transient faults are retried inside.
+    """
+
+    def check_push(self, repository: Repository) -> None:
+        """Raise where a push to ``repository`` would be refused (no side effect is left)."""
+
+    def digest(self, reference: Reference) -> Digest | None:
+        """What ``reference`` names, or ``None`` where the registry says that it does not exist."""
+
+    def manifest(self, reference: Reference) -> Manifest | None:
+        """The bytes behind ``reference``, their hash checked, or ``None`` where there are none."""
+
+    def tags(self, repository: Repository) -> tuple[str, ...]:
+        """All tags of ``repository``, sorted; empty where it does not exist."""
+
+    def put(self, repository: Repository, tag: Tag, manifest: Manifest) -> None:
+        """Let ``tag`` name ``manifest``, and read it back: returns only when a GET agrees."""
+
+    def copy(self, source: Reference, to: Repository, tag: Tag) -> Digest:
+        """Copy an image with all its manifests and blobs to another repository, byte for byte."""
+
+
+class SourceRepository(Protocol):
+    """The version control that the spec lies in."""
+
+    def facts(self, tag_template: str) -> SourceFacts:
+        """What the checkout says of itself; empty facts where there is no repository."""
+
+
+class Contexts(Protocol):
+    """Build contexts and Dockerfiles on disk."""
+
+    def dockerfile(self, path: str) -> Dockerfile:
+        """The parsed Dockerfile at an absolute path; raises :class:`SpecError`."""
+
+    def files(self, context: str, dockerfile: str, uses: Sequence[PathUse]) -> ContextFacts:
+        """The files of the context (an absolute path) that ``uses`` match, hashed.
+
+        ``.dockerignore`` is applied as Docker does (the one beside ``dockerfile`` first).
+        """
