@@ -1,0 +1,120 @@
+"""The fingerprint of an image: a hash of everything that can change it, its upstreams' included.
+
+It is computed from named *ingredients*, so that two fingerprints can be compared by name. The same
+ingredients give the same fingerprint on every machine and in every order; nothing in it says when
+or where. The whole plan is known before anything is built, because an image counts its upstreams by
+their fingerprints and not by their digests.
+
+Every field of an image in the spec is listed below: as one that counts, with how, or as one that
+does not, with why.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from releaser.core.dockerfile import TargetUse
+from releaser.core.facts import ContextFacts
+from releaser.core.oci import Digest, Platform
+from releaser.core.spec import ImageSpec
+
+SCHEME = "1"
+"""Changes whenever the meaning of an ingredient does: every image is then built anew once."""
+
+COUNTED = {
+    "context": "by the files in it that the reached stages use: path, kind, mode and bytes",
+    "dockerfile": "by the text of the reached stages, comments and layout aside",
+    "target": "by the stages that it reaches",
+    "args": "by the effective value of every ARG that a reached stage declares",
+    "labels": "they are part of the image",
+    "platforms": "each is an image of its own",
+    "needs": "by the fingerprints of the images it leads to",
+    "secrets": "by id; the value is never read for it",
+    "ssh": "by id",
+    "extra_hosts": "RUN instructions can read them",
+    "network": "RUN instructions can see less or more",
+    "additional_contexts": "by the files used, the digest of an image, or the URL as written",
+}
+
+NOT_COUNTED = {
+    "repository": "where an image goes does not change it",
+    "push_to": "where an image goes does not change it",
+    "tags": "what an image is called does not change it",
+    "no_cache": "how it is built, not what",
+    "pull": "base images count by their digests, asked for anew in every run",
+    "shm_size": "a resource of the build",
+    "cache_from": "a cache changes how fast, not what",
+    "cache_to": "a cache changes how fast, not what",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """The hash, and what it was made of as sorted pairs of a name and a value."""
+
+    value: str
+    ingredients: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def tag(self) -> str:
+        """The tag under which a registry remembers the image: ``fp-`` and 16 hex digits."""
+        return f"fp-{self.value[:16]}"
+
+    def __str__(self) -> str:
+        return f"sha256:{self.value}"
+
+
+def fingerprint(
+    image: ImageSpec,
+    uses: Mapping[Platform, TargetUse],
+    files: Mapping[str, ContextFacts],
+    bases: Mapping[str, Digest | None],
+    upstreams: Mapping[str, Fingerprint],
+) -> Fingerprint:
+    """The fingerprint of an image with what its Dockerfile uses on each of its platforms.
+
+    ``files`` are the files used of each local context by name (``""`` is the main one), ``bases``
+    the digests of the base images by reference, ``upstreams`` the fingerprints of the images it
+    needs by name. The labels and args of ``image`` are rendered.
+    """
+    found = {"scheme": SCHEME, "platforms": " ".join(sorted(map(str, uses)))}
+    for platform, use in uses.items():
+        found.update(_use_ingredients(use, f"@{platform}" if len(uses) > 1 else ""))
+    found.update((f"label {name}", value) for name, value in image.labels)
+    found.update((f"host {name}", value) for name, value in image.extra_hosts)
+    found.update((f"secret {secret.id}", "") for secret in image.secrets)
+    found.update((f"ssh {item.partition('=')[0]}", "") for item in image.ssh)
+    remote = [pair for pair in image.additional_contexts if pair[0] not in files]
+    found.update((f"context {name}", source) for name, source in remote)
+    if image.network:
+        found["network"] = image.network
+    found.update((f"base {name}", str(digest or "unknown")) for name, digest in bases.items())
+    found.update((f"upstream {name}", upstream.value) for name, upstream in upstreams.items())
+    found.update(_file_ingredients(files))
+    return of_ingredients(found.items())
+
+
+def of_ingredients(pairs: Iterable[tuple[str, str]]) -> Fingerprint:
+    """The fingerprint of named ingredients, whatever order they come in."""
+    ingredients = tuple(sorted(pairs))
+    canonical = json.dumps(ingredients, ensure_ascii=True, separators=(",", ":"))
+    return Fingerprint(hashlib.sha256(canonical.encode()).hexdigest(), ingredients)
+
+
+def _use_ingredients(use: TargetUse, where: str) -> Iterable[tuple[str, str]]:
+    text = "\n".join(use.text)
+    yield f"dockerfile{where}", hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    for name, value in use.args:
+        yield f"arg {name}{where}", "" if value is None else f"={value}"
+    for url in use.urls:
+        yield f"url {url.url}{where}", url.checksum or ""
+
+
+def _file_ingredients(files: Mapping[str, ContextFacts]) -> Iterable[tuple[str, str]]:
+    for context, facts in files.items():
+        prefix = f"file {context}:" if context else "file "
+        for file in facts.files:
+            yield f"{prefix}{file.path}", f"{file.kind} {file.mode:o} {file.digest}"

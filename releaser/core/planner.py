@@ -1,0 +1,238 @@
+"""Makes the plan: a pure function of resolved images and of what the registries and engine hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from releaser.core.candidate import Candidate, World
+from releaser.core.facts import Concern, LocalImage
+from releaser.core.oci import Digest, Reference
+from releaser.core.plan import (
+    Action,
+    ImagePlan,
+    Mode,
+    Plan,
+    PlannedStep,
+    ReferencePlan,
+    TagAction,
+)
+from releaser.core.rebuild import (
+    Build,
+    Copy,
+    Decision,
+    Push,
+    Reason,
+    ReasonCode,
+    Reuse,
+    decide_local,
+    decide_published,
+)
+from releaser.core.stepping import Stepper
+from releaser.core.steps import TagKind
+from releaser.core.tag_policy import WantedTag, newer_in_line
+from releaser.core.version import Version
+from releaser.errors import PlanError
+
+
+def make_plan(
+    project: str,
+    version: Version | None,
+    candidates: Iterable[Candidate],
+    world: World,
+    mode: Mode,
+    concerns: tuple[Concern, ...] = (),
+    root: str = "/",
+) -> Plan:
+    """The plan for ``candidates`` (upstreams first).
+
+    Raises:
+        PlanError: an upstream that the request leaves alone does not exist.
+    """
+    planner = _Planner(project, version, tuple(candidates), world, mode, root)
+    return planner.plan(concerns)
+
+
+@dataclass(frozen=True, slots=True)
+class _Planner:
+    project: str
+    version: Version | None
+    candidates: tuple[Candidate, ...]
+    world: World
+    mode: Mode
+    root: str
+
+    def plan(self, concerns: tuple[Concern, ...]) -> Plan:
+        decisions = self._decide_all()
+        stepper = Stepper(
+            self.project, self.candidates, decisions, self.world, self.mode, self.root
+        )
+        images: list[ImagePlan] = []
+        steps: list[PlannedStep] = []
+        for candidate in self.candidates:
+            if not candidate.chosen:
+                continue
+            decision = decisions[candidate.name]
+            image = self._image(candidate, decision)
+            images.append(image)
+            steps.extend(stepper.content_steps(candidate, image))
+        if self.mode is Mode.PUBLISH:
+            steps.extend(stepper.tag_steps(images))
+        version = str(self.version) if self.version else None
+        return Plan(self.project, version, self.mode, tuple(images), tuple(steps), concerns)
+
+    def _decide_all(self) -> dict[str, Decision]:
+        decisions: dict[str, Decision] = {}
+        for candidate in self.candidates:
+            decisions[candidate.name] = self._decide(candidate, decisions)
+        self._drop_unneeded(decisions)
+        for candidate in self.candidates:
+            if not candidate.chosen:
+                _must_exist(candidate.name, decisions, self.candidates)
+        return decisions
+
+    def _decide(self, candidate: Candidate, upstream: Mapping[str, Decision]) -> Decision:
+        local = self.world.local.get(str(candidate.fingerprint))
+        why = self._why_build(candidate, upstream)
+        if self.mode is Mode.LOCAL or not candidate.repositories:
+            return decide_local(local, why)
+        digests = self.world.registries.digests
+        return decide_published(candidate.published, digests, local, why)
+
+    def _why_build(self, candidate: Candidate, upstream: Mapping[str, Decision]) -> Reason:
+        if self.mode is Mode.LOCAL or not candidate.repositories:
+            return Reason(ReasonCode.NOT_IN_ENGINE, candidate.fingerprint.tag)
+        tags = self.world.registries.tags
+        known = any(tags.get(repository) for _, repository in candidate.repositories)
+        if not known:
+            return Reason(ReasonCode.FIRST_BUILD, f"nothing in {candidate.repositories[0][1]}")
+        built = [e.needs for e in candidate.image.edges if isinstance(upstream[e.needs], Build)]
+        if built:
+            return Reason(ReasonCode.UPSTREAM_CHANGED, ", ".join(built))
+        return Reason(ReasonCode.INPUTS_CHANGED, f"no {candidate.fingerprint.tag} in the registry")
+
+    def _drop_unneeded(self, decisions: dict[str, Decision]) -> None:
+        """An image that goes nowhere is built only where something that is built stands on it."""
+        if self.mode is Mode.LOCAL:
+            return
+        users: dict[str, list[str]] = {}
+        for candidate in self.candidates:
+            for edge in candidate.image.edges:
+                users.setdefault(edge.needs, []).append(candidate.name)
+        for candidate in reversed(self.candidates):
+            used_by = users.get(candidate.name, [])
+            needed = any(isinstance(decisions[user], Build) for user in used_by)
+            if not candidate.repositories and used_by and not needed:
+                reason = Reason(
+                    ReasonCode.NOT_NEEDED, "it goes to no registry, and no build needs it"
+                )
+                decisions[candidate.name] = Reuse(reason)
+
+    def _image(self, candidate: Candidate, decision: Decision) -> ImagePlan:
+        digests = dict(decision.digests) if isinstance(decision, Reuse) else {}
+        digest = next(iter(digests.values()), None)
+        if isinstance(decision, Copy):
+            digest = decision.source.digest
+        references = self._references(candidate, decision, digest)
+        return ImagePlan(
+            name=candidate.name,
+            needs=tuple(edge.needs for edge in candidate.image.edges),
+            action=_action(decision, references),
+            reason=_reason(decision, references),
+            fingerprint=candidate.fingerprint,
+            platforms=candidate.image.platforms,
+            digest=digest,
+            references=references,
+            digests=tuple(digests.items()),
+            skipped=candidate.skipped,
+        )
+
+    def _references(
+        self, candidate: Candidate, decision: Decision, digest: Digest | None
+    ) -> tuple[ReferencePlan, ...]:
+        if self.mode is Mode.LOCAL:
+            local = decision.local if isinstance(decision, Reuse) else None
+            return tuple(_local_reference(*one, local) for one in candidate.references)
+        if not candidate.repositories:
+            return ()
+        return tuple(
+            self._public_reference(candidate, registry, wanted, reference, digest)
+            for registry, wanted, reference in candidate.references
+        )
+
+    def _public_reference(
+        self,
+        candidate: Candidate,
+        registry: str,
+        wanted: WantedTag,
+        reference: Reference,
+        digest: Digest | None,
+    ) -> ReferencePlan:
+        before = self.world.registries.digests.get(reference)
+        action, reason = TagAction.MOVE, ""
+        newer = self._newer(candidate, wanted, reference)
+        if before is not None and before == digest:
+            action = TagAction.KEEP
+        elif before is not None and wanted.kind is TagKind.IMMUTABLE:
+            action, reason = TagAction.REFUSE, "it names another content already"
+        elif newer is not None:
+            action, reason = TagAction.KEEP, f"{newer} is newer"
+        elif before is None:
+            action = TagAction.CREATE
+        return ReferencePlan(reference, registry, wanted.kind, action, before, reason)
+
+    def _newer(
+        self, candidate: Candidate, wanted: WantedTag, reference: Reference
+    ) -> Version | None:
+        if not wanted.is_line or self.version is None:
+            return None
+        tags = self.world.registries.tags.get(reference.repository, ())
+        return newer_in_line(
+            wanted.rule, self.version, tags, image=candidate.name, project=self.project
+        )
+
+
+def _must_exist(
+    name: str, decisions: Mapping[str, Decision], candidates: Iterable[Candidate]
+) -> None:
+    users = [
+        one.name
+        for one in candidates
+        if isinstance(decisions[one.name], Build)
+        and any(edge.needs == name for edge in one.image.edges)
+    ]
+    if users and isinstance(decisions[name], Build):
+        raise PlanError(
+            f'"{users[0]}" needs "{name}", which is not built yet',
+            hint="leave out --only, so that what it stands on is built too",
+        )
+
+
+def _action(decision: Decision, references: Iterable[ReferencePlan]) -> Action:
+    match decision:
+        case Build():
+            return Action.BUILD
+        case Push():
+            return Action.PUSH
+        case Copy():
+            return Action.COPY
+        case Reuse():
+            same = all(one.action is TagAction.KEEP for one in references)
+            return Action.UP_TO_DATE if same else Action.RETAG
+
+
+def _reason(decision: Decision, references: Iterable[ReferencePlan]) -> Reason:
+    if not isinstance(decision, Reuse):
+        return decision.reason
+    tags = [str(one.reference.tag) for one in references if one.action is not TagAction.KEEP]
+    if not tags:
+        return decision.reason
+    return Reason(ReasonCode.TAGS_DIFFER, ", ".join(dict.fromkeys(tags)))
+
+
+def _local_reference(
+    registry: str, wanted: WantedTag, reference: Reference, local: LocalImage | None
+) -> ReferencePlan:
+    there = local is not None and reference in local.references
+    action = TagAction.KEEP if there else TagAction.CREATE
+    return ReferencePlan(reference, registry, wanted.kind, action, None)

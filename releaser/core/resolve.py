@@ -1,0 +1,207 @@
+"""An image of the spec with everything about it that no registry and no engine is needed for.
+
+Templates are rendered, the Dockerfile is read for each platform, references are told apart into
+images of ours (edges) and base images from elsewhere, paths are absolute.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from releaser.core import template
+from releaser.core.dockerfile import Dockerfile, ImageUse, PathUse, TargetUse, target_use
+from releaser.core.facts import ContextFacts
+from releaser.core.fingerprint import Fingerprint, fingerprint
+from releaser.core.graph import Edge, Mention, Owners, edges_of
+from releaser.core.oci import Digest, Platform
+from releaser.core.spec import ImageSpec
+from releaser.errors import Location, SpecError
+
+IMAGE_SCHEMES = ("docker-image://", "target:", "service:")
+At = Callable[[tuple[str | int, ...]], Location]
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedImage:
+    """An image with its Dockerfile read: ``uses`` has one entry for each platform.
+
+    ``bases`` are the mentions of images from elsewhere; ``folders`` the additional contexts that
+    are folders, by name.
+    """
+
+    name: str
+    spec: ImageSpec
+    context: str
+    dockerfile: str
+    uses: tuple[tuple[Platform, TargetUse], ...]
+    edges: tuple[Edge, ...]
+    bases: tuple[Mention, ...]
+    folders: tuple[tuple[str, str], ...]
+
+    @property
+    def platforms(self) -> tuple[Platform, ...]:
+        """The platforms that it is built for, in the spec's order."""
+        return tuple(platform for platform, _use in self.uses)
+
+    def paths(self, context: str = "") -> tuple[PathUse, ...]:
+        """What the reached stages take from one context (``""``: the main one), on any platform."""
+        wanted = context or None
+        found = (path for _, use in self.uses for path in use.paths if path.context == wanted)
+        return tuple(dict.fromkeys(found))
+
+    def fingerprint(
+        self,
+        files: Mapping[str, ContextFacts],
+        bases: Mapping[str, Digest | None],
+        upstreams: Mapping[str, Fingerprint],
+    ) -> Fingerprint:
+        """Its fingerprint, given the files used of each context and what it stands on."""
+        own = {base.name: bases.get(base.reference) for base in self.bases}
+        needed = {edge.needs: upstreams[edge.needs] for edge in self.edges}
+        return fingerprint(self.spec, dict(self.uses), files, own, needed)
+
+
+def render_image(
+    name: str, image: ImageSpec, known: Mapping[str, str], at: At, *, strict: bool
+) -> ImageSpec:
+    """``image`` with the templates of its args and labels rendered.
+
+    Where not ``strict``, a placeholder that is not known stays as it is (the image is only looked
+    at for the graph).
+    """
+    rendered = {}
+    for field in ("args", "labels"):
+        pairs = []
+        for key, value in getattr(image, field):
+            try:
+                text = (
+                    template.render(value, known) if strict else template.render_known(value, known)
+                )
+            except SpecError as error:
+                where = at(("images", name, field, key))
+                raise SpecError(
+                    f'{field} "{key}" of image "{name}": {error.message}',
+                    at=where,
+                    details=error.details,
+                    hint=error.hint or _unknown_hint(value, known),
+                ) from None
+            pairs.append((key, text))
+        rendered[field] = tuple(pairs)
+    return image.model_copy(update=rendered)
+
+
+def _unknown_hint(value: str, known: Mapping[str, str]) -> str | None:
+    missing = [name for name in template.names(value) if name not in known]
+    if "version" in missing:
+        return "there is no version: tag the commit (v1.2.3) or pass --version"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolver:
+    """Resolves images under one spec file.
+
+    ``root`` is the absolute path of the file's folder, ``platform`` what an image is built for
+    that names no platform.
+    """
+
+    root: str
+    platform: Platform
+    owners: Owners
+    at: At
+
+    def paths(self, image: ImageSpec) -> tuple[str, str]:
+        """The absolute paths of an image's build context and Dockerfile."""
+        context = posixpath.normpath(posixpath.join(self.root, image.context))
+        return context, posixpath.normpath(
+            posixpath.join(context, image.dockerfile or "Dockerfile")
+        )
+
+    def resolve(self, name: str, image: ImageSpec, dockerfile: Dockerfile) -> ResolvedImage:
+        """The image with its Dockerfile read.
+
+        Raises:
+            SpecError: its target does not exist, or a reference in the Dockerfile is malformed.
+        """
+        context, path = self.paths(image)
+        uses = tuple((p, self._use(name, image, dockerfile, p)) for p in self._platforms(image))
+        shown = posixpath.relpath(path, self.root)
+        mentions = _unique(
+            mention
+            for _, use in uses
+            for mention in (
+                *(_from_dockerfile(one, shown) for one in use.images),
+                *self._from_contexts(name, image, use),
+            )
+        )
+        edges, bases = edges_of(
+            name, image.needs, mentions, self.owners, self.at(("images", name, "needs"))
+        )
+        return ResolvedImage(
+            name, image, context, path, uses, edges, bases, self._folders(image, uses)
+        )
+
+    def _platforms(self, image: ImageSpec) -> Sequence[Platform]:
+        return image.platforms or (self.platform,)
+
+    def _use(
+        self, name: str, image: ImageSpec, dockerfile: Dockerfile, platform: Platform
+    ) -> TargetUse:
+        try:
+            return target_use(
+                dockerfile,
+                image.target,
+                dict(image.args),
+                contexts={key for key, _ in image.additional_contexts},
+                platform=str(platform),
+                build_platform=str(self.platform),
+            )
+        except SpecError as error:
+            if error.at is not None:
+                raise
+            raise SpecError(
+                f'image "{name}": {error.message}',
+                at=self.at(("images", name, "target")),
+                details=error.details,
+                hint=error.hint,
+            ) from None
+
+    def _from_contexts(self, name: str, image: ImageSpec, use: TargetUse) -> Iterable[Mention]:
+        for key, source in image.additional_contexts:
+            scheme = next((s for s in IMAGE_SCHEMES if source.startswith(s)), None)
+            if key in use.contexts and scheme:
+                at = self.at(("images", name, "additional_contexts", key))
+                yield Mention(
+                    source.removeprefix(scheme), key, at, f"additional_contexts: {source}"
+                )
+
+    def _folders(
+        self, image: ImageSpec, uses: Iterable[tuple[Platform, TargetUse]]
+    ) -> tuple[tuple[str, str], ...]:
+        used = {key for _, use in uses for key in use.contexts}
+        return tuple(
+            (key, posixpath.normpath(posixpath.join(self.root, source)))
+            for key, source in image.additional_contexts
+            if key in used and is_folder(source)
+        )
+
+
+def is_folder(source: str) -> bool:
+    """Whether an additional context is a folder (else it is an image or a URL)."""
+    return not source.startswith(IMAGE_SCHEMES) and "://" not in source and "@" not in source
+
+
+def _from_dockerfile(use: ImageUse, file: str) -> Mention:
+    shown = (
+        f"{use.instruction} {use.written}"
+        if use.instruction == "FROM"
+        else (f"{use.instruction}={use.written}")
+    )
+    return Mention(use.reference, use.reference, Location(file, use.line), shown)
+
+
+def _unique(mentions: Iterable[Mention]) -> tuple[Mention, ...]:
+    """The first mention of each name."""
+    return tuple({one.name: one for one in reversed(list(mentions))}.values())[::-1]

@@ -1,0 +1,209 @@
+"""Which tags a version gets, and whether a tag may move: rules, version and source.
+
+A rule is a template. One that spells a full version or a commit makes an *immutable* tag: it names
+one content for ever. Every other makes a *floating* tag. Among those the *version lines*
+(``{{major}}.{{minor}}``, ``{{major}}``, ``latest``) move only forward, and a prerelease never moves
+them; a branch's tag follows the branch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from releaser.core import template
+from releaser.core.facts import SourceFacts
+from releaser.core.oci import Tag
+from releaser.core.steps import TagKind
+from releaser.core.version import Version
+from releaser.errors import SpecError
+
+DEFAULT_TAGS = (
+    "{{version}}",
+    "{{major}}.{{minor}}",
+    "{{major}}",
+    "latest",
+    "sha-{{sha}}",
+    "{{branch}}",
+)
+PLACEHOLDERS = frozenset(
+    {
+        "version", "major", "minor", "patch", "prerelease", "sha", "short_sha", "commit",
+        "branch", "image", "project",
+    }
+)  # fmt: skip
+FINGERPRINT_TAG = re.compile(r"fp-[0-9a-f]{16}")
+
+_VERSION_PARTS = frozenset({"version", "major", "minor", "patch", "prerelease"})
+_COMMIT_PARTS = frozenset({"sha", "short_sha", "commit"})
+_VERSION_LIKE = re.compile(r"v?[0-9]+(\.[0-9]+)*([-.].*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class WantedTag:
+    """A tag that a rule gives: what it is, whether it may move, and the rule it came from."""
+
+    tag: Tag
+    kind: TagKind
+    rule: str
+
+    @property
+    def is_line(self) -> bool:
+        """Whether it stands for a line of versions, so that it may only move forward."""
+        return self.kind is TagKind.FLOATING and (
+            self.rule == "latest" or bool(_VERSION_PARTS & set(template.names(self.rule)))
+        )
+
+    @property
+    def width(self) -> int:
+        """How much it stands for: 0 immutable, then narrow to wide lines, others, ``latest``."""
+        if self.kind is TagKind.IMMUTABLE:
+            return 0
+        if self.rule == "latest":
+            return 9
+        parts = set(template.names(self.rule))
+        return 3 if not parts & _VERSION_PARTS else 1 if "minor" in parts else 2
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedTag:
+    """A rule that gives no tag here, and why."""
+
+    rule: str
+    reason: str
+
+
+def values(
+    version: Version | None, source: SourceFacts, *, image: str, project: str
+) -> dict[str, str]:
+    """What the placeholders of tags, labels and args stand for; only what is known is in it."""
+    found = {"image": image, "project": project}
+    if version is not None:
+        found |= {
+            "version": str(version),
+            "major": str(version.major),
+            "minor": str(version.minor),
+            "patch": str(version.patch),
+            "prerelease": version.prerelease or "",
+        }
+    if source.commit:
+        short = source.commit[:7]
+        found |= {"commit": source.commit, "sha": short, "short_sha": short}
+    if source.branch:
+        found["branch"] = source.branch
+    return found
+
+
+def evaluate(
+    rules: Sequence[str], known: Mapping[str, str], version: Version | None, source: SourceFacts
+) -> tuple[tuple[WantedTag, ...], tuple[SkippedTag, ...]]:
+    """The tags that ``rules`` give, each once and in order, and the rules that give none.
+
+    Raises:
+        SpecError: a rule uses an unknown name, or what it gives is not a legal tag.
+    """
+    wanted: dict[Tag, WantedTag] = {}
+    skipped: list[SkippedTag] = []
+    for rule in rules:
+        result = _evaluate_rule(rule, known, version, source)
+        if isinstance(result, SkippedTag):
+            skipped.append(result)
+        else:
+            wanted.setdefault(result.tag, result)
+    return tuple(wanted.values()), tuple(skipped)
+
+
+def _evaluate_rule(
+    rule: str, known: Mapping[str, str], version: Version | None, source: SourceFacts
+) -> WantedTag | SkippedTag:
+    template.check(rule, PLACEHOLDERS)
+    parts = set(template.names(rule))
+    reason = _why_not(rule, parts, known, version, source)
+    if reason:
+        return SkippedTag(rule, reason)
+    slugged = {**known, "branch": slug(known.get("branch", ""))}
+    text = template.render(rule, slugged)
+    if not text and "branch" in parts:
+        return SkippedTag(rule, f'nothing of branch "{known["branch"]}" may stand in a tag')
+    if rule == "{{branch}}" and (text == "latest" or _VERSION_LIKE.fullmatch(text)):
+        return SkippedTag(rule, f'branch "{known["branch"]}" would look like a version')
+    return WantedTag(_legal(text, rule), _kind(parts, source), rule)
+
+
+def _why_not(
+    rule: str,
+    parts: set[str],
+    known: Mapping[str, str],
+    version: Version | None,
+    source: SourceFacts,
+) -> str | None:
+    """Why ``rule`` gives no tag here, or ``None`` where it does."""
+    for part in sorted(parts - known.keys()):
+        return _unknown_reasons(part)
+    line = rule == "latest" or (
+        parts & _VERSION_PARTS and _kind(parts, source, clean=True) is TagKind.FLOATING
+    )
+    if line and version is None:
+        return "there is no version"
+    if line and version is not None and version.prerelease:
+        return f"{version} is a prerelease"
+    if rule == "{{major}}" and version is not None and version.major == 0:
+        return "0 is no line of compatible versions"
+    if parts & _COMMIT_PARTS and source.changes:
+        return "the tree has changes that the commit does not"
+    return None
+
+
+def _unknown_reasons(part: str) -> str:
+    if part == "branch":
+        return "HEAD is on no branch"
+    if part in _COMMIT_PARTS:
+        return "there is no commit"
+    return "there is no version"
+
+
+def _kind(parts: set[str], source: SourceFacts, *, clean: bool = False) -> TagKind:
+    """Immutable where the tag names one content: a full version or a commit, from a clean tree."""
+    full = "version" in parts or {"major", "minor", "patch"} <= parts or parts & _COMMIT_PARTS
+    return TagKind.IMMUTABLE if full and (clean or not source.changes) else TagKind.FLOATING
+
+
+def _legal(text: str, rule: str) -> Tag:
+    try:
+        tag = Tag(text)
+    except SpecError as error:
+        raise SpecError(
+            f'"{text}" is not a legal tag',
+            details=(("rule", rule), *error.details),
+            hint="build metadata (+…) cannot be in a tag" if "+" in text else None,
+        ) from None
+    if FINGERPRINT_TAG.fullmatch(text):
+        raise SpecError(f'"{text}" is a name that releaser keeps for itself', hint="choose another")
+    return tag
+
+
+def slug(branch: str) -> str:
+    """A branch's name as a tag: every run of characters that no tag may have becomes one ``-``."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", branch).lstrip("-.")[:128]
+
+
+def newer_in_line(
+    rule: str, version: Version, tags: Iterable[str], *, image: str, project: str
+) -> Version | None:
+    """The highest version among ``tags`` that is above ``version`` on the line of ``rule``.
+
+    A line is all the versions for which the rule gives the same tag; prereleases are on none.
+    ``None`` means that ``version`` is the highest, so that the tag may move to it.
+    """
+    nothing = SourceFacts()
+    own = template.render_known(rule, values(version, nothing, image=image, project=project))
+    newer = [
+        other
+        for other in (Version.find(tag.removeprefix("v")) for tag in tags)
+        if other is not None
+        and not other.prerelease
+        and other > version
+        and template.render_known(rule, values(other, nothing, image=image, project=project)) == own
+    ]
+    return max(newer, default=None)
