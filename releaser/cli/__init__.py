@@ -1,0 +1,1 @@
+"""The command line: parse, compose the adapters, call the pipeline, map errors to exit codes."""

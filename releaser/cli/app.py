@@ -1,0 +1,115 @@
+"""The commands, grouped by what people do, and the way from an error to an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+
+from releaser import __version__
+from releaser.cli import commands
+from releaser.cli.errors import format_error
+from releaser.errors import InternalError, InterruptedRunError, ReleaserError, SpecError
+
+LOOK, MAKE = "Look before you leap", "Build and release"
+
+app = typer.Typer(
+    name="releaser",
+    help="Turns one images.yaml into released container images: plan, build, tag and publish, "
+    "all or nothing.",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(value: bool) -> None:  # noqa: FBT001 - typer's signature
+    if value:
+        typer.echo(f"releaser {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main_options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print releaser's version."
+        ),
+    ] = False,
+    _debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error.")
+    ] = False,
+) -> None:
+    """Options that stand before every command."""
+
+
+app.command("validate", rich_help_panel=LOOK)(commands.validate)
+app.command("plan", rich_help_panel=LOOK)(commands.plan)
+app.command("build", rich_help_panel=MAKE)(commands.build)
+app.command("release", rich_help_panel=MAKE)(commands.release)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line and give its exit code; no traceback reaches a user without --debug."""
+    debug = "--debug" in arguments or bool(os.environ.get("RELEASER_DEBUG"))
+    return guarded(lambda: _invoke([a for a in arguments if a != "--debug"]), debug=debug)
+
+
+def _invoke(arguments: list[str]) -> int:
+    result = app(arguments, standalone_mode=False)
+    return result if isinstance(result, int) else 0
+
+
+def guarded(action: Callable[[], int], *, debug: bool) -> int:
+    """The exit code of ``action``, with whatever it raises printed on stderr."""
+    try:
+        return action()
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 141
+    except KeyboardInterrupt:
+        return _say(InterruptedRunError(2), debug=debug)
+    except ReleaserError as error:
+        return _say(error, debug=debug)
+    except typer.Abort:
+        return _say(InterruptedRunError(2), debug=debug)
+    except Exception as error:  # noqa: BLE001 - whatever else escapes is our bug, and says so
+        return _say(_translated(error), debug=debug)
+
+
+def _translated(error: Exception) -> ReleaserError:
+    """The command line parser's complaint in our shape; anything else is a bug of ours."""
+    say = getattr(error, "format_message", None)
+    if callable(say):
+        message = str(say()).strip().rstrip(".")
+        usage = SpecError(
+            message[:1].lower() + message[1:], hint="releaser --help lists the commands"
+        )
+        usage.__cause__ = error
+        return usage
+    bug = InternalError(
+        f"a bug of releaser: {type(error).__name__}: {error}",
+        hint="please report it with the output of --debug",
+    )
+    bug.__cause__ = error
+    return bug
+
+
+def _say(error: ReleaserError, *, debug: bool) -> int:
+    if debug:
+        import traceback
+
+        traceback.print_exception(error)
+    try:
+        sys.stdout.flush()
+        sys.stderr.write(format_error(error))
+        sys.stderr.flush()
+    except OSError:  # nobody listens any more; the exit code still tells
+        pass
+    return error.code

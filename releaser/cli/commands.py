@@ -1,0 +1,217 @@
+"""What each command does: at most parse, compose, call the pipeline, print."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from releaser.cli import options
+from releaser.cli.compose import adapters, load_project
+from releaser.cli.options import EngineName, Format
+from releaser.cli.reporting import Recording, recording, write_atomically
+from releaser.cli.signals import Signals, handled
+from releaser.core.plan import Mode, Plan
+from releaser.errors import ReleaserError, SpecError
+from releaser.executor import Limits
+from releaser.interfaces import Listener
+from releaser.pipeline import Adapters, Prepared, Project, Request, check, prepare, refuse
+from releaser.pipeline import run as run_plan
+
+
+def validate(file: options.File = None, var: options.Var = None) -> None:
+    """Check the spec and every Dockerfile it names; nothing is asked of engine or registry."""
+    project = load_project(file, var)
+    graph = check(project, adapters(project).contexts)
+    count = len(graph.images)
+    plural = "" if count == 1 else "s"
+    sys.stdout.write(
+        f"{project.spec.project}: {count} image{plural}, {len(graph.edges)} edges, ok\n"
+    )
+
+
+def plan(
+    images: options.Images = None,
+    file: options.File = None,
+    var: options.Var = None,
+    only: options.Only = False,
+    version: options.VersionOption = None,
+    output_format: options.FormatOption = Format.TEXT,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Save the plan as JSON.")
+    ] = None,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit 10 where there is something to do.")
+    ] = False,
+) -> int:
+    """Show what a release would build, push and tag, and why; nothing is changed."""
+    project = load_project(file, var)
+    request = Request(tuple(images or ()), only, version)
+    prepared = prepare(project, adapters(project), request)
+    if output is not None:
+        write_atomically(output, prepared.plan.to_json())
+    sys.stdout.write(show_plan(prepared.plan, output_format))
+    _say_concerns(prepared.plan)
+    refuse(prepared, push=False, allow_dirty=True)
+    return 10 if exit_code and prepared.plan.changes else 0
+
+
+def build(
+    images: options.Images = None,
+    file: options.File = None,
+    var: options.Var = None,
+    only: options.Only = False,
+    version: options.VersionOption = None,
+    output_format: options.FormatOption = Format.TEXT,
+    engine: options.Engine = EngineName.AUTO,
+    builder: options.BuilderName = None,
+    jobs: options.Jobs = None,
+    keep_going: options.KeepGoing = False,
+    report: options.Report = None,
+    verbose: options.Verbose = False,
+) -> None:
+    """Build images into the local engine, upstreams first; what is there already is kept."""
+    request = Request(tuple(images or ()), only, version, Mode.LOCAL)
+    with handled() as signals, recording("build", report, pushed=False) as record:
+        project = load_project(file, var)
+        world = adapters(project, engine, builder)
+        prepared = prepare(project, world, request)
+        record.plan = prepared.plan
+        limits = _limits(project, jobs, keep_going)
+        _execute(prepared, prepared.plan, world, record, signals, limits, verbose)
+        _finish(record, output_format)
+
+
+def release(
+    images: options.Images = None,
+    file: options.File = None,
+    var: options.Var = None,
+    only: options.Only = False,
+    version: options.VersionOption = None,
+    push: Annotated[
+        bool, typer.Option("--push", help="Publish; without it, build and show what would be.")
+    ] = False,
+    allow_dirty: Annotated[
+        bool, typer.Option("--allow-dirty", help="Push although the tree has changes.")
+    ] = False,
+    output_format: options.FormatOption = Format.TEXT,
+    engine: options.Engine = EngineName.AUTO,
+    builder: options.BuilderName = None,
+    jobs: options.Jobs = None,
+    keep_going: options.KeepGoing = False,
+    report: options.Report = None,
+    verbose: options.Verbose = False,
+) -> None:
+    """Build what must be built, push it, and move the tags: all of them or none."""
+    request = Request(tuple(images or ()), only, version)
+    with handled() as signals, recording("release", report, pushed=push) as record:
+        project = load_project(file, var)
+        if push and not project.spec.registries:
+            raise SpecError("there is no registry to push to", hint='declare one in "registries"')
+        world = adapters(project, engine, builder)
+        prepared = prepare(project, world, request)
+        record.plan = prepared.plan
+        refuse(prepared, push=push, allow_dirty=allow_dirty)
+        chosen = prepared.plan if push else prepared.plan.without_push()
+        if not push and output_format is Format.TEXT:
+            sys.stdout.write(show_plan(prepared.plan, output_format))
+            sys.stdout.flush()
+        limits = _limits(project, jobs, keep_going)
+        _execute(prepared, chosen, world, record, signals, limits, verbose)
+        _finish(record, output_format)
+        if not push:
+            sys.stderr.write("nothing was pushed: add --push to publish\n")
+
+
+def show_plan(plan: Plan, output_format: Format) -> str:
+    """A plan in the format asked for."""
+    match output_format:
+        case Format.JSON:
+            return plan.to_json()
+        case Format.MARKDOWN:
+            from releaser.reports.markdown import plan_markdown
+
+            return plan_markdown(plan)
+        case Format.TEXT:
+            from releaser.reports.text import plan_text
+
+            return plan_text(plan)
+
+
+def _say_concerns(plan: Plan) -> None:
+    for concern in plan.concerns:
+        hint = f" ({concern.hint})" if concern.hint else ""
+        sys.stderr.write(f"warning: {concern.message}{hint}\n")
+
+
+def _limits(project: Project, jobs: int | None, keep_going: bool) -> Limits:
+    transfers = {name: one.concurrency for name, one in project.spec.registries.items()}
+    return Limits(jobs or default_jobs(), transfers, keep_going)
+
+
+def default_jobs() -> int:
+    """How many images are built at once by default: BuildKit shares the cores among them."""
+    return max(8, 4 * (os.cpu_count() or 1))
+
+
+def _execute(
+    prepared: Prepared,
+    plan: Plan,
+    world: Adapters,
+    record: Recording,
+    signals: Signals,
+    limits: Limits,
+    verbose: bool,
+) -> None:
+    """Run a plan with its progress on stderr; the record gets the result, its error is raised."""
+    _say_concerns(plan)
+    with progress(plan, verbose=verbose) as listener:
+        signals.running = True
+        record.result = run_plan(prepared, plan, world, listener, limits, signals.stop)
+        signals.running = False
+    if record.result.error is not None:
+        _show_ends(record.result.error, record)
+        raise record.result.error
+
+
+def progress(plan: Plan, *, verbose: bool) -> AbstractContextManager[Listener]:
+    """The listener that fits where stderr goes: live on a terminal, else plain lines."""
+    if sys.stderr.isatty() and not os.environ.get("CI") and not verbose:
+        from rich.console import Console
+
+        from releaser.reports.live import LiveProgress
+
+        return LiveProgress(Console(stderr=True), len(plan.steps))
+    from releaser.reports.progress import PlainProgress
+
+    images = tuple(image.name for image in plan.images)
+    return nullcontext(PlainProgress(sys.stderr, images, verbose=verbose))
+
+
+def _show_ends(error: ReleaserError, record: Recording) -> None:
+    """The failures of a run, each with the end of its output, before the one that sums them up."""
+    from releaser.cli.errors import format_error
+
+    failed = [one for one in (record.result.records.values() if record.result else ()) if one.error]
+    for one in failed:
+        if one.error is not None and one.error is not error:
+            sys.stderr.write(format_error(one.error))
+
+
+def _finish(record: Recording, output_format: Format) -> None:
+    """Print what a run came to."""
+    from releaser.reports import markdown, run, text
+
+    ended = record.run()
+    match output_format:
+        case Format.JSON:
+            sys.stdout.write(json.dumps(run.as_json(ended), indent=2) + "\n")
+        case Format.MARKDOWN:
+            sys.stdout.write(markdown.run_markdown(ended))
+        case Format.TEXT:
+            sys.stdout.write(text.run_text(ended))

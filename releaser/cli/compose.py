@@ -1,0 +1,108 @@
+"""The one place where adapters are chosen and put together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from releaser.cli.options import EngineName
+from releaser.core.facts import EngineFacts
+from releaser.core.spec import Spec
+from releaser.errors import SpecError
+from releaser.interfaces import Builder, Engine
+from releaser.pipeline import Adapters, Project
+
+
+def load_project(file: Path | None, variables: list[str] | None) -> Project:
+    """The project of ``--file`` (else of the ``images.yaml`` found upwards).
+
+    Raises:
+        SpecError: there is no such file, or it is wrong.
+    """
+    from releaser import loader
+
+    path = file if file is not None else loader.find_spec(Path.cwd())
+    text = loader.read_spec(path)
+    shown = _shown(path)
+    root = Path(os.path.abspath(path)).parent  # noqa: PTH100 - a symlinked file stays where it is
+    loaded = loader.load(
+        text,
+        shown,
+        project=root.name,
+        variables=dict(_variable(item) for item in variables or ()),
+        environment=os.environ,
+    )
+    return Project(loaded.spec, str(root), loaded.location, loaded.concerns)
+
+
+def _shown(path: Path) -> str:
+    """A path as errors show it: relative to the working folder where that is no detour."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
+
+
+def _variable(item: str) -> tuple[str, str]:
+    name, equals, value = item.partition("=")
+    if not equals or not name:
+        raise SpecError(f'--var "{item}" is not NAME=VALUE')
+    return name, value
+
+
+def adapters(
+    project: Project, engine: EngineName = EngineName.AUTO, builder: str | None = None
+) -> Adapters:
+    """The adapters of a run; the engine is connected to when it is first asked for."""
+    from releaser.registries.distribution import Distribution
+    from releaser.sources.context import DiskContexts
+    from releaser.sources.git import GitSource
+
+    return Adapters(
+        source=GitSource(project.root),
+        contexts=DiskContexts(),
+        registry=Distribution(insecure=insecure_hosts(project.spec)),
+        engine=_engine(),
+        builder=lambda store, facts: make_builder(store, facts, engine, builder),
+    )
+
+
+def insecure_hosts(spec: Spec) -> frozenset[str]:
+    """The hosts that the spec declares to speak plain HTTP."""
+    return frozenset(
+        registry.repository("x").registry
+        for registry in spec.registries.values()
+        if registry.insecure
+    )
+
+
+def _engine() -> Callable[[], Engine]:
+    @cache
+    def connect() -> Engine:
+        from releaser.engines.docker_client import Connection
+        from releaser.engines.docker_engine import DockerEngine
+
+        return DockerEngine(Connection(os.environ))
+
+    return connect
+
+
+def make_builder(
+    engine: Engine, facts: EngineFacts, name: EngineName, builder: str | None
+) -> Builder:
+    """What builds: the one asked for, else buildx where it is there, else the engine's own."""
+    from releaser.engines.buildx_plugin import available
+
+    if name is EngineName.BUILDX or (name is EngineName.AUTO and available(os.environ)):
+        from releaser.engines.buildx import Buildx
+
+        return Buildx(
+            environment=os.environ, builder=builder, containerd_store=facts.containerd_store
+        )
+    if builder:
+        raise SpecError(
+            "--builder needs docker buildx", hint="install buildx, or leave --builder out"
+        )
+    from releaser.engines.docker_api import DockerApi
+
+    return DockerApi(os.environ)

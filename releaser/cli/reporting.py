@@ -1,0 +1,76 @@
+"""A run as the command line sees it: timed, recorded, and reported in every ending."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from releaser.core.events import RunResult
+from releaser.core.plan import Plan
+from releaser.errors import InternalError, ReleaserError, SpecError
+from releaser.reports.run import Run, as_json
+
+
+@dataclass
+class Recording:
+    """What is known of a run so far."""
+
+    command: str
+    pushed: bool
+    plan: Plan | None = None
+    result: RunResult | None = None
+    error: ReleaserError | None = None
+    began: float = field(default_factory=time.monotonic)
+
+    def run(self) -> Run:
+        """The run as a value."""
+        seconds = time.monotonic() - self.began
+        return Run(self.command, self.pushed, self.plan, self.result, self.error, seconds)
+
+
+@contextmanager
+def recording(command: str, report: Path | None, *, pushed: bool) -> Iterator[Recording]:
+    """Record a run; whatever ends the block, ``report`` is written, and the error goes on."""
+    if report is not None:
+        check_writable(report)
+    record = Recording(command, pushed)
+    try:
+        yield record
+    except ReleaserError as error:
+        record.error = error
+        raise
+    except Exception as error:
+        record.error = InternalError(f"{type(error).__name__}: {error}")
+        raise
+    finally:
+        if report is not None:
+            write_atomically(report, json.dumps(as_json(record.run()), indent=2) + "\n")
+
+
+def check_writable(path: Path) -> None:
+    """Raise :class:`SpecError` where ``path`` could not be written at the end of a long run."""
+    folder = path.parent
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise SpecError(
+            f"{path} cannot be written", hint="name a file in a folder that is there and writable"
+        )
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    if path.exists() and not path.is_file():  # /dev/stdout, a named pipe
+        path.write_text(text, encoding="utf-8")
+        return
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    umask = os.umask(0)
+    os.umask(umask)
+    Path(name).chmod(0o666 & ~umask)
+    Path(name).replace(path)

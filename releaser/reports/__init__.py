@@ -1,0 +1,1 @@
+"""Pictures of plans and of runs: text, JSON, Markdown; and the progress of a run, line by line."""

@@ -1,0 +1,132 @@
+"""Plans and runs as text for people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from releaser.core.events import Outcome
+from releaser.core.oci import Digest
+from releaser.core.plan import Action, ImagePlan, Mode, Plan, ReferencePlan, TagAction
+from releaser.core.rebuild import ReasonCode
+from releaser.reports.run import Run, digests_of, image_outcome
+
+_MARKS = {TagAction.CREATE: "+", TagAction.MOVE: "~", TagAction.KEEP: "=", TagAction.REFUSE: "!"}
+_REASONS = {
+    ReasonCode.FIRST_BUILD: "first build",
+    ReasonCode.INPUTS_CHANGED: "something it is made of changed",
+    ReasonCode.UPSTREAM_CHANGED: "what it stands on is built",
+    ReasonCode.NOT_IN_ENGINE: "not in the engine",
+    ReasonCode.NOT_PUSHED: "not everywhere",
+    ReasonCode.TAGS_DIFFER: "tags to write",
+    ReasonCode.NOTHING_CHANGED: "nothing changed",
+    ReasonCode.NOT_NEEDED: "not needed",
+    ReasonCode.FORCED: "forced",
+}
+_COUNTED = {
+    Action.BUILD: "to build",
+    Action.PUSH: "to push",
+    Action.COPY: "to copy",
+    Action.RETAG: "to tag",
+    Action.UP_TO_DATE: "up to date",
+}
+
+
+def plan_text(plan: Plan) -> str:
+    """The plan: a headline, then per image the action, the reason and what happens to its tags."""
+    return "\n".join(_plan_lines(plan)) + "\n"
+
+
+def _plan_lines(plan: Plan) -> Iterator[str]:
+    yield f"{headline(plan)}: {_counts(plan.images)}"
+    yield ""
+    width = max((len(image.name) for image in plan.images), default=0)
+    for image in plan.images:
+        yield f"{image.name:<{width}}  {image.action.value:<10}  {_reason(image)}"
+        if plan.mode is Mode.PUBLISH:
+            yield from (f"  {line}" for line in _reference_lines(image.references))
+    if not plan.changes:
+        yield ""
+        yield "nothing to do"
+
+
+def headline(plan: Plan) -> str:
+    """The project and the version that the plan is for."""
+    return f"{plan.project} {plan.version}" if plan.version else plan.project
+
+
+def _counts(images: Iterable[ImagePlan]) -> str:
+    found = Counter(image.action for image in images)
+    total = sum(found.values())
+    parts = [f"{found[action]} {words}" for action, words in _COUNTED.items() if found[action]]
+    return f"{total} image{'' if total == 1 else 's'}, " + ", ".join(parts)
+
+
+def _reason(image: ImagePlan) -> str:
+    words = _REASONS[image.reason.code]
+    return f"{words}: {image.reason.detail}" if image.reason.detail else words
+
+
+def _reference_lines(references: Iterable[ReferencePlan]) -> Iterator[str]:
+    for one in references:
+        if one.action is TagAction.KEEP and not one.reason:
+            continue
+        yield f"{_MARKS[one.action]} {one.reference}{_movement(one)}"
+
+
+def _movement(one: ReferencePlan) -> str:
+    match one.action:
+        case TagAction.CREATE:
+            return ""
+        case TagAction.MOVE:
+            return f"  moves from {_short(one.before)}"
+        case TagAction.KEEP:
+            return f"  stays at {_short(one.before)}: {one.reason}"
+        case TagAction.REFUSE:
+            return f"  refused: {one.reason} ({_short(one.before)})"
+
+
+def _short(digest: Digest | None) -> str:
+    return digest.short if digest else "nothing"
+
+
+def run_text(run: Run) -> str:
+    """What a run came to: per image its end, its digest, and the references that were written."""
+    if run.plan is None or run.result is None:
+        return ""
+    return "\n".join(_run_lines(run, run.plan)) + "\n"
+
+
+def _run_lines(run: Run, plan: Plan) -> Iterator[str]:
+    records = run.result.records if run.result else {}
+    width = max((len(image.name) for image in plan.images), default=0)
+    for image in plan.images:
+        own = [record for record in records.values() if record.image == image.name]
+        end = image_outcome(image, own, run)
+        word = image.action.value if end == "done" else end
+        digests = digests_of(image, run)
+        digest = next(iter(digests.values()), "")
+        blocked = next((record.blocked_by for record in own if record.blocked_by), None)
+        note = f"by {blocked}" if blocked else digest
+        yield f"{image.name:<{width}}  {_PAST.get(word, word):<10}  {note}".rstrip()
+        for one in image.references:
+            record = records.get(f"tag:{one.reference}")
+            written = record is not None and record.outcome is Outcome.DONE
+            if written or (plan.mode is Mode.LOCAL and end == "done"):
+                yield f"  {_MARKS[one.action]} {one.reference}"
+    yield ""
+    yield f"{headline(plan)}: {_ending(run)} in {run.seconds:.1f} s"
+
+
+_PAST = {
+    "build": "built",
+    "push": "pushed",
+    "copy": "copied",
+    "retag": "tagged",
+    "up-to-date": "up to date",
+    "not-pushed": "not pushed",
+}
+
+
+def _ending(run: Run) -> str:
+    return run.outcome.replace("-", " ")
