@@ -1,0 +1,2 @@
+#!/bin/sh
+echo "worker @VERSION@ done: $((6 * 7))"
