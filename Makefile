@@ -1,0 +1,36 @@
+# Everything here works on a bare Debian machine as root, and anywhere a Docker Engine answers.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTEST := . .engine/env && .venv/bin/python -m pytest
+ARGS ?=
+
+.PHONY: help engine demo test test-all lint down
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+engine: ## set up .venv, an engine, a registry, base images: eval "$$(make -s engine)"
+	@.ci/engine
+
+demo: ## release examples/quickstart to the local registry, twice
+	@.ci/engine >/dev/null
+	@. .engine/env && .ci/demo
+
+test: ## run the tests, but not the slow ones (ARGS='-k name')
+	@.ci/engine >/dev/null
+	@$(PYTEST) -m "not slow" $(ARGS)
+
+test-all: ## run all tests
+	@.ci/engine >/dev/null
+	@$(PYTEST) $(ARGS)
+
+lint: ## check style, types and the layers
+	@.ci/engine venv
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy --strict releaser tests
+	.venv/bin/lint-imports
+
+down: ## end what engine, demo and test started
+	@.ci/engine down
