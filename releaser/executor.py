@@ -222,17 +222,13 @@ class _Run:
             self._feed(result)
 
     def _feed(self, result: _Done) -> None:
-        if result.outcome is Outcome.CANCELLED and not self._stopping:
-            self._schedule.requeue(result.key)
-            return
-        blocked: tuple[str, ...] = ()
         if result.outcome is Outcome.CANCELLED:
-            self._schedule.requeue(result.key)
+            blocked = self._schedule.requeue(result.key)
         else:
             blocked = self._schedule.finish(result.key, ok=result.outcome is Outcome.DONE)
-        self._record(result)
+            self._record(result)
         for key in blocked:
-            self._record(_Done(key, Outcome.BLOCKED, 0.0), blocked_by=result.key)
+            self._record(_Done(key, Outcome.BLOCKED, 0.0), self._schedule.blocker(key))
         if result.outcome is Outcome.FAILED and not self._limits.keep_going:
             self._cancel()
 

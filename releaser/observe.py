@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from releaser.core.candidate import Candidate
 from releaser.core.facts import ContextFacts, LocalImage, RegistryFacts
+from releaser.core.fingerprint import tag_of
 from releaser.core.graph import Mention
 from releaser.core.oci import Digest, Reference, Repository
 from releaser.core.resolve import ResolvedImage
@@ -86,11 +87,16 @@ def base_digests(
 
 
 def local_images(engine: Engine, label: str) -> dict[str, LocalImage]:
-    """The images in the engine's store by fingerprint; of two with one, the first."""
+    """The images in the engine's store by fingerprint; of two with one, the first.
+
+    Labels are inherited: whatever is built FROM one of our images carries its fingerprint too. So
+    an image counts only under the tag that a build gives it, which is that of its own fingerprint.
+    """
     found: dict[str, LocalImage] = {}
     for image in engine.images(label):
-        if image.fingerprint:
-            found.setdefault(image.fingerprint, image)
+        own = tag_of(image.fingerprint or "")
+        if any(str(reference.tag) == own for reference in image.references):
+            found.setdefault(str(image.fingerprint), image)
     return found
 
 

@@ -79,7 +79,7 @@ class Adapters:
     contexts: Contexts
     registry: Registry
     engine: Callable[[], Engine]
-    builder: Callable[[Engine, EngineFacts], Builder]
+    builder: Callable[[EngineFacts], Builder]
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +348,7 @@ def preflight(prepared: Prepared, plan: Plan, adapters: Adapters) -> Builder | N
         raise prepared.no_engine
     builder: Builder | None = None
     if builds and prepared.engine and prepared.engine_facts:
-        builder = adapters.builder(prepared.engine, prepared.engine_facts)
+        builder = adapters.builder(prepared.engine_facts)
         builder.check(builds)
     _check_pushes(plan, adapters.registry)
     return builder

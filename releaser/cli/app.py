@@ -28,7 +28,7 @@ app = typer.Typer(
 )
 
 
-def _print_version(value: bool) -> None:  # noqa: FBT001 - typer's signature
+def _print_version(value: bool) -> None:
     if value:
         typer.echo(f"releaser {__version__}")
         raise typer.Exit

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from functools import cache
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from releaser.cli.options import EngineName
 from releaser.core.facts import EngineFacts
@@ -13,6 +13,9 @@ from releaser.core.spec import Spec
 from releaser.errors import SpecError
 from releaser.interfaces import Builder, Engine
 from releaser.pipeline import Adapters, Project
+
+if TYPE_CHECKING:
+    from releaser.engines.docker_client import Connection
 
 
 def load_project(file: Path | None, variables: list[str] | None) -> Project:
@@ -58,12 +61,13 @@ def adapters(
     from releaser.sources.context import DiskContexts
     from releaser.sources.git import GitSource
 
+    docker = _Docker()
     return Adapters(
         source=GitSource(project.root),
         contexts=DiskContexts(),
         registry=Distribution(insecure=insecure_hosts(project.spec)),
-        engine=_engine(),
-        builder=lambda store, facts: make_builder(store, facts, engine, builder),
+        engine=lambda: docker.engine,
+        builder=lambda facts: docker.builder(facts, engine, builder),
     )
 
 
@@ -76,33 +80,36 @@ def insecure_hosts(spec: Spec) -> frozenset[str]:
     )
 
 
-def _engine() -> Callable[[], Engine]:
-    @cache
-    def connect() -> Engine:
+class _Docker:
+    """The Docker Engine of the environment, connected to when it is first asked for."""
+
+    @cached_property
+    def connection(self) -> Connection:
+        """One connection for the store and for the engine's own builder."""
         from releaser.engines.docker_client import Connection
+
+        return Connection(os.environ)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine's store."""
         from releaser.engines.docker_engine import DockerEngine
 
-        return DockerEngine(Connection(os.environ))
+        return DockerEngine(self.connection)
 
-    return connect
+    def builder(self, facts: EngineFacts, name: EngineName, builder: str | None) -> Builder:
+        """What builds: the one asked for, else buildx where it is there, else the engine."""
+        from releaser.engines.buildx_plugin import available
 
+        if name is EngineName.BUILDX or (name is EngineName.AUTO and available(os.environ)):
+            from releaser.engines.buildx import Buildx
 
-def make_builder(
-    engine: Engine, facts: EngineFacts, name: EngineName, builder: str | None
-) -> Builder:
-    """What builds: the one asked for, else buildx where it is there, else the engine's own."""
-    from releaser.engines.buildx_plugin import available
+            store = facts.containerd_store
+            return Buildx(environment=os.environ, builder=builder, containerd_store=store)
+        if builder:
+            raise SpecError(
+                "--builder needs docker buildx", hint="install buildx, or leave --builder out"
+            )
+        from releaser.engines.docker_api import DockerApi
 
-    if name is EngineName.BUILDX or (name is EngineName.AUTO and available(os.environ)):
-        from releaser.engines.buildx import Buildx
-
-        return Buildx(
-            environment=os.environ, builder=builder, containerd_store=facts.containerd_store
-        )
-    if builder:
-        raise SpecError(
-            "--builder needs docker buildx", hint="install buildx, or leave --builder out"
-        )
-    from releaser.engines.docker_api import DockerApi
-
-    return DockerApi(os.environ)
+        return DockerApi(self.connection)

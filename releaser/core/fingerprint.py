@@ -61,10 +61,15 @@ class Fingerprint:
     @property
     def tag(self) -> str:
         """The tag under which a registry remembers the image: ``fp-`` and 16 hex digits."""
-        return f"fp-{self.value[:16]}"
+        return tag_of(str(self))
 
     def __str__(self) -> str:
         return f"sha256:{self.value}"
+
+
+def tag_of(fingerprint: str) -> str:
+    """The tag of a fingerprint as a label holds it (``sha256:…``)."""
+    return f"fp-{fingerprint.removeprefix('sha256:')[:16]}"
 
 
 def fingerprint(
@@ -78,30 +83,44 @@ def fingerprint(
 
     ``files`` are the files used of each local context by name (``""`` is the main one), ``bases``
     the digests of the base images by reference, ``upstreams`` the fingerprints of the images it
-    needs by name. The labels and args of ``image`` are rendered.
+    needs by what its Dockerfile calls them. The labels and args of ``image`` are rendered.
     """
-    found = {"scheme": SCHEME, "platforms": " ".join(sorted(map(str, uses)))}
+    # Pairs and not a map: two stages may give one ARG different values, and both count.
+    found = [("scheme", SCHEME), ("platforms", " ".join(sorted(map(str, uses))))]
     for platform, use in uses.items():
-        found.update(_use_ingredients(use, f"@{platform}" if len(uses) > 1 else ""))
-    found.update((f"label {name}", value) for name, value in image.labels)
-    found.update((f"host {name}", value) for name, value in image.extra_hosts)
-    found.update((f"secret {secret.id}", "") for secret in image.secrets)
-    found.update((f"ssh {item.partition('=')[0]}", "") for item in image.ssh)
-    remote = [pair for pair in image.additional_contexts if pair[0] not in files]
-    found.update((f"context {name}", source) for name, source in remote)
-    if image.network:
-        found["network"] = image.network
-    found.update((f"base {name}", str(digest or "unknown")) for name, digest in bases.items())
-    found.update((f"upstream {name}", upstream.value) for name, upstream in upstreams.items())
-    found.update(_file_ingredients(files))
-    return of_ingredients(found.items())
+        found.extend(_use_ingredients(use, f"@{platform}" if len(uses) > 1 else ""))
+    found.extend(_spec_ingredients(image, files))
+    found.extend((f"base {name}", str(digest or "unknown")) for name, digest in bases.items())
+    found.extend((f"upstream {name}", upstream.value) for name, upstream in upstreams.items())
+    found.extend(_file_ingredients(files))
+    return of_ingredients(found)
 
 
 def of_ingredients(pairs: Iterable[tuple[str, str]]) -> Fingerprint:
-    """The fingerprint of named ingredients, whatever order they come in."""
-    ingredients = tuple(sorted(pairs))
+    """The fingerprint of named ingredients, each counted once, whatever order they come in."""
+    ingredients = tuple(sorted(set(pairs)))
     canonical = json.dumps(ingredients, ensure_ascii=True, separators=(",", ":"))
     return Fingerprint(hashlib.sha256(canonical.encode()).hexdigest(), ingredients)
+
+
+def _spec_ingredients(
+    image: ImageSpec, files: Mapping[str, ContextFacts]
+) -> Iterable[tuple[str, str]]:
+    yield from ((f"label {name}", value) for name, value in image.labels)
+    yield from ((f"host {name}", value) for name, value in _hosts(image))
+    yield from ((f"secret {secret.id}", "") for secret in image.secrets)
+    yield from ((f"ssh {item.partition('=')[0]}", "") for item in image.ssh)
+    for name, source in image.additional_contexts:
+        if name not in files:
+            yield f"context {name}", source
+    if image.network:
+        yield "network", image.network
+
+
+def _hosts(image: ImageSpec) -> Iterable[tuple[str, str]]:
+    """Each host with all its addresses, whose order counts: programs try the first one first."""
+    for name in dict(image.extra_hosts):
+        yield name, " ".join(address for host, address in image.extra_hosts if host == name)
 
 
 def _use_ingredients(use: TargetUse, where: str) -> Iterable[tuple[str, str]]:

@@ -25,6 +25,7 @@ DOCKER_HUB = "docker.io"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_COMPONENT_ALONE = re.compile(_COMPONENT)
 _PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:.]+\])(?::[0-9]{{1,5}})?")
@@ -92,7 +93,7 @@ class Repository:
     path: str
 
     def __post_init__(self) -> None:
-        if not _HOST.fullmatch(self.registry) or _port(self.registry) > 65535:
+        if not _HOST.fullmatch(self.registry) or not 1 <= _port(self.registry) <= 65535:
             raise SpecError(f'"{self.registry}" is not a registry\'s host or host:port')
         if not _PATH.fullmatch(self.path) or len(self.path) > 255:
             raise SpecError(
@@ -111,7 +112,7 @@ class Repository:
             registry, path = DOCKER_HUB, text
         if registry == "index.docker.io":
             registry = DOCKER_HUB
-        if registry == DOCKER_HUB and "/" not in path:
+        if registry == DOCKER_HUB and _COMPONENT_ALONE.fullmatch(path):
             path = f"library/{path}"
         return cls(registry, path)
 
@@ -180,7 +181,7 @@ class Platform:
     @classmethod
     def parse(cls, text: str) -> Platform:
         """The platform that ``text`` names, with the usual aliases made canonical."""
-        parts = text.split("/")
+        parts = text.lower().split("/")
         if not 2 <= len(parts) <= 3 or not all(_PLATFORM_PART.fullmatch(p) for p in parts):
             raise SpecError(
                 f'"{text}" is not a platform',
@@ -190,11 +191,22 @@ class Platform:
 
     @classmethod
     def canonical(cls, os: str, architecture: str, variant: str | None = None) -> Platform:
-        """The platform under the names that registries use (``x86_64`` is ``amd64``)."""
+        """The platform under the names that registries use (``x86_64`` is ``amd64``).
+
+        The aliases are those of containerd (``platforms.Normalize``), so that two ways to write
+        one platform are one here as they are in a build.
+        """
         aliases = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386"}
         architecture = aliases.get(architecture, architecture)
-        if (architecture, variant) == ("arm64", "v8"):
-            variant = None
+        match architecture, variant or None:
+            case ("arm64", "8" | "v8") | ("amd64", "v1"):
+                variant = None
+            case ("armhf", _) | ("arm", None | "7"):
+                architecture, variant = "arm", "v7"
+            case ("armel", _) | ("arm", "6"):
+                architecture, variant = "arm", "v6"
+            case ("arm", "5" | "8"):
+                variant = f"v{variant}"
         return cls(os, architecture, variant or None)
 
     def __str__(self) -> str:
@@ -222,7 +234,7 @@ class Manifest:
 
 def _port(host: str) -> int:
     port = re.search(r":([0-9]{1,5})$", host)
-    return int(port[1]) if port else 0
+    return int(port[1]) if port else 443
 
 
 def _lower_case_hint(path: str) -> str | None:

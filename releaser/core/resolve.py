@@ -16,10 +16,11 @@ from releaser.core.facts import ContextFacts
 from releaser.core.fingerprint import Fingerprint, fingerprint
 from releaser.core.graph import Edge, Mention, Owners, edges_of
 from releaser.core.oci import Digest, Platform
-from releaser.core.spec import ImageSpec
+from releaser.core.spec import ImageSpec, is_remote
 from releaser.errors import Location, SpecError
 
-IMAGE_SCHEMES = ("docker-image://", "target:", "service:")
+PULLED = "docker-image://"
+IMAGE_SCHEMES = (PULLED, "target:", "service:")
 At = Callable[[tuple[str | int, ...]], Location]
 
 
@@ -59,7 +60,7 @@ class ResolvedImage:
     ) -> Fingerprint:
         """Its fingerprint, given the files used of each context and what it stands on."""
         own = {base.name: bases.get(base.reference) for base in self.bases}
-        needed = {edge.needs: upstreams[edge.needs] for edge in self.edges}
+        needed = {_called(edge): upstreams[edge.needs] for edge in self.edges}
         return fingerprint(self.spec, dict(self.uses), files, own, needed)
 
 
@@ -94,7 +95,7 @@ def render_image(
 
 def _unknown_hint(value: str, known: Mapping[str, str]) -> str | None:
     missing = [name for name in template.names(value) if name not in known]
-    if "version" in missing:
+    if set(missing) & set(template.VERSION_NAMES):
         return "there is no version: tag the commit (v1.2.3) or pass --version"
     return None
 
@@ -173,9 +174,10 @@ class Resolver:
             scheme = next((s for s in IMAGE_SCHEMES if source.startswith(s)), None)
             if key in use.contexts and scheme:
                 at = self.at(("images", name, "additional_contexts", key))
-                yield Mention(
-                    source.removeprefix(scheme), key, at, f"additional_contexts: {source}"
-                )
+                reference = source.removeprefix(scheme)
+                if scheme != PULLED and reference not in self.owners.images - {name}:
+                    raise _no_such_image(name, key, source, at, self.owners)
+                yield Mention(reference, key, at, f"additional_contexts: {source}")
 
     def _folders(
         self, image: ImageSpec, uses: Iterable[tuple[Platform, TargetUse]]
@@ -190,7 +192,22 @@ class Resolver:
 
 def is_folder(source: str) -> bool:
     """Whether an additional context is a folder (else it is an image or a URL)."""
-    return not source.startswith(IMAGE_SCHEMES) and "://" not in source and "@" not in source
+    return not source.startswith(IMAGE_SCHEMES) and not is_remote(source)
+
+
+def _no_such_image(name: str, key: str, source: str, at: Location, owners: Owners) -> SpecError:
+    return SpecError(
+        f'context "{key}" of image "{name}": "{source}" names no other image of this file',
+        at=at,
+        details=(("declared", ", ".join(sorted(owners.images))),),
+        hint=f"write {PULLED}NAME for an image from a registry",
+    )
+
+
+def _called(edge: Edge) -> str:
+    """An upstream by what the Dockerfile calls it, since ``needs`` can swap two of them."""
+    names = " ".join(sorted(edge.names))
+    return edge.needs if names in {"", edge.needs} else f"{edge.needs} as {names}"
 
 
 def _from_dockerfile(use: ImageUse, file: str) -> Mention:
@@ -204,4 +221,7 @@ def _from_dockerfile(use: ImageUse, file: str) -> Mention:
 
 def _unique(mentions: Iterable[Mention]) -> tuple[Mention, ...]:
     """The first mention of each name."""
-    return tuple({one.name: one for one in reversed(list(mentions))}.values())[::-1]
+    found: dict[str, Mention] = {}
+    for one in mentions:
+        found.setdefault(one.name, one)
+    return tuple(found.values())

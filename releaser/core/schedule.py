@@ -19,7 +19,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
+
+_Rank = tuple[int, int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +68,12 @@ class Schedule:
         for node in self._nodes.values():
             self._left[node.stage] = self._left.get(node.stage, 0) + 1
         self._stages = sorted(self._left)
-        self._heaps: dict[str, list[tuple[int, int, str]]] = {}
+        # A step stays in its heap when it starts, and is left out when it comes to the top.
+        self._heaps: dict[str, list[_Rank]] = {}
+        self._offered: set[str] = set()
         self._parked: dict[int, list[str]] = {}
         self._blocked_stage = False
+        self._blockers: dict[str, str] = {}
         for key, missing in self._missing.items():
             if not missing:
                 self._offer(key)
@@ -76,7 +81,7 @@ class Schedule:
     @property
     def finished(self) -> bool:
         """Whether nothing is running and nothing will become ready."""
-        return not any(self._running.values()) and not any(self._heaps.values())
+        return not self._offered and not self.running
 
     @property
     def running(self) -> int:
@@ -93,8 +98,7 @@ class Schedule:
 
     def ready(self, pool: str) -> tuple[str, ...]:
         """The steps of ``pool`` that may start now, the most urgent first, as many as are free."""
-        count = max(self.free(pool), 0)
-        return tuple(key for _, _, key in sorted(self._heaps.get(pool, []))[:count])
+        return tuple(key for _, _, key in self._first(pool, self.free(pool)))
 
     def batch(self, pool: str, size: int) -> tuple[str, ...]:
         """A batch of at most ``size`` steps of ``pool`` that may start together.
@@ -103,8 +107,7 @@ class Schedule:
         needs is in the batch before it. Never more than the pool has free.
         """
         size = min(size, self.free(pool))
-        queue = list(self._heaps.get(pool, []))
-        heapify(queue)
+        queue = self._first(pool, size)  # in order, which makes it a heap
         missing: dict[str, int] = {}
         batch: list[str] = []
         while queue and len(batch) < size:
@@ -118,13 +121,10 @@ class Schedule:
 
     def start(self, key: str) -> None:
         """A step has begun. In a batch, upstreams are started before their dependants."""
-        node = self._nodes[key]
-        heap = self._heaps.get(node.pool, [])
-        if self._rank(key) in heap:
-            heap.remove(self._rank(key))
-            heapify(heap)
+        pool = self._nodes[key].pool
+        self._offered.discard(key)
         self._state[key] = State.RUNNING
-        self._running[node.pool] = self._running.get(node.pool, 0) + 1
+        self._running[pool] = self._running.get(pool, 0) + 1
 
     def finish(self, key: str, *, ok: bool) -> tuple[str, ...]:
         """A step has ended; the steps that this blocks, if it did not end well.
@@ -134,7 +134,9 @@ class Schedule:
         self._stop(key)
         self._state[key] = State.DONE if ok else State.FAILED
         if not ok:
-            return self._block(key)
+            later = [] if self._blocked_stage else self._later(key)
+            self._blocked_stage = True
+            return self._block(key, [*self._dependants[key], *later])
         self._leave_stage(self._nodes[key].stage)
         for dependant in self._dependants[key]:
             self._missing[dependant] -= 1
@@ -142,16 +144,37 @@ class Schedule:
                 self._offer(dependant)
         return ()
 
-    def requeue(self, key: str) -> None:
-        """A running step was stopped through no fault of its own and shall start again."""
+    def requeue(self, key: str) -> tuple[str, ...]:
+        """A running step was stopped through no fault of its own and shall start again.
+
+        In a batch it may have started together with what it needs: if that has failed meanwhile,
+        the step is blocked after all, and this and its dependants are what is given back.
+        """
         self._stop(key)
         self._state[key] = State.WAITING
+        culprit = self._culprit(key)
+        if culprit is not None:
+            return self._block(culprit, [key])
         if not self._missing[key]:
             self._offer(key)
+        return ()
+
+    def blocker(self, key: str) -> str | None:
+        """The step whose failure blocks ``key``, or ``None``."""
+        return self._blockers.get(key)
 
     def waiting(self) -> tuple[str, ...]:
         """The steps that have not begun and are not blocked."""
         return tuple(key for key, state in self._state.items() if state is State.WAITING)
+
+    def _culprit(self, key: str) -> str | None:
+        """The failed step that ``key`` stands on, directly or through a blocked one."""
+        for need in self._nodes[key].needs:
+            if self._state.get(need) is State.FAILED:
+                return need
+            if self._state.get(need) is State.BLOCKED:
+                return self._blockers[need]
+        return None
 
     def _stop(self, key: str) -> None:
         self._running[self._nodes[key].pool] -= 1
@@ -164,12 +187,26 @@ class Schedule:
     def _stage(self) -> int:
         return self._stages[0] if self._stages else 0
 
-    def _rank(self, key: str) -> tuple[int, int, str]:
+    def _first(self, pool: str, count: int) -> list[_Rank]:
+        """The ``count`` most urgent steps of ``pool`` that are offered, in order."""
+        heap = self._heaps.get(pool, [])
+        found: list[_Rank] = []
+        while heap and len(found) < count:
+            rank = heappop(heap)
+            twice = bool(found) and rank == found[-1]  # requeued before it was left out
+            if rank[2] in self._offered and not twice:
+                found.append(rank)
+        for rank in found:
+            heappush(heap, rank)
+        return found
+
+    def _rank(self, key: str) -> _Rank:
         return (-self._height[key], self._position[key], key)
 
     def _offer(self, key: str) -> None:
         node = self._nodes[key]
         if node.stage == self._stage():
+            self._offered.add(key)
             heappush(self._heaps.setdefault(node.pool, []), self._rank(key))
         else:
             self._parked.setdefault(node.stage, []).append(key)
@@ -181,22 +218,22 @@ class Schedule:
             for key in self._parked.pop(self._stage(), []):
                 self._offer(key)
 
-    def _block(self, key: str) -> tuple[str, ...]:
-        blocked: list[str] = []
+    def _later(self, key: str) -> list[str]:
+        """The steps of the stages above that of ``key``."""
         stage = self._nodes[key].stage
-        ahead = list(self._dependants[key])
-        if not self._blocked_stage:
-            self._blocked_stage = True
-            ahead += [node.key for node in self._nodes.values() if node.stage > stage]
-        seen: set[str] = set()
+        return [node.key for node in self._nodes.values() if node.stage > stage]
+
+    def _block(self, culprit: str, ahead: list[str]) -> tuple[str, ...]:
+        """Block the waiting steps of ``ahead`` and all that needs them, because of ``culprit``."""
+        blocked: list[str] = []
         while ahead:
-            one = ahead.pop()
-            if one not in seen and self._state[one] is State.WAITING:
-                seen.add(one)
-                self._state[one] = State.BLOCKED
-                ahead.extend(self._dependants[one])
-        blocked = sorted(seen, key=self._position.__getitem__)
-        return tuple(blocked)
+            key = ahead.pop()
+            if self._state[key] is State.WAITING:
+                self._state[key] = State.BLOCKED
+                self._blockers[key] = culprit
+                blocked.append(key)
+                ahead.extend(self._dependants[key])
+        return tuple(sorted(blocked, key=self._position.__getitem__))
 
     def _heights(self) -> dict[str, int]:
         """The number of steps on the longest chain of dependants that begins with each step."""

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from releaser.core.candidate import Candidate, World
 from releaser.core.facts import FINGERPRINT_LABEL, IMAGE_LABEL, LocalImage
+from releaser.core.graph import Mention
 from releaser.core.oci import Digest, Reference
 from releaser.core.plan import ImagePlan, Mode, PlannedStep, TagAction
 from releaser.core.rebuild import Build, Copy, Decision, Push, Reuse
-from releaser.core.resolve import ResolvedImage
+from releaser.core.resolve import IMAGE_SCHEMES, ResolvedImage
+from releaser.core.spec import is_remote
 from releaser.core.steps import (
     Base,
     BuildStep,
@@ -86,7 +88,7 @@ class Stepper:
             platforms=spec.platforms,
             links=self._links(candidate),
             bases=tuple(
-                Base(base.name, _pin(base.reference, self.world.bases.get(base.reference)))
+                Base(base.name, _pin(base, self.world.bases.get(base.reference)))
                 for base in image.bases
             ),
             contexts=tuple(self._contexts(image)),
@@ -112,7 +114,7 @@ class Stepper:
         for name, source in image.spec.additional_contexts:
             if name in folders:
                 yield NamedContext(name, folders[name])
-            elif "://" in source and not source.startswith("docker-image"):
+            elif is_remote(source) and not source.startswith(IMAGE_SCHEMES):
                 yield NamedContext(name, source)
 
     def _links(self, candidate: Candidate) -> tuple[Link, ...]:
@@ -141,6 +143,7 @@ class Stepper:
                     )
                     steps.append(((widths[one.reference][0], level[image.name]), step))
         stages = {rank: 1 + n for n, rank in enumerate(sorted({rank for rank, _ in steps}))}
+        steps.sort(key=lambda ranked: ranked[0])
         return [PlannedStep(step, stage=stages[rank]) for rank, step in steps]
 
 
@@ -191,8 +194,8 @@ def _local_name(upstream: Candidate, local: LocalImage) -> Reference:
     return (known or list(local.references) or list(upstream.local_names))[0]
 
 
-def _pin(reference: str, digest: Digest | None) -> Reference | None:
-    if digest is None:
-        return None
-    parsed = Reference.parse(reference)
-    return parsed.repository.at(digest)
+def _pin(base: Mention, digest: Digest | None) -> Reference | None:
+    """What a build uses for a base image; a named context has a source even without a digest."""
+    if digest is not None:
+        return Reference.parse(base.reference).repository.at(digest)
+    return None if base.name == base.reference else Reference.parse(base.reference)
