@@ -1,0 +1,1 @@
+"""What is built: the git checkout and the build contexts on disk."""

@@ -1,0 +1,202 @@
+"""What git says of the checkout that a spec lies in."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from releaser.core.facts import Concern, SourceFacts
+from releaser.core.version import highest
+from releaser.errors import SetupError
+from releaser.sources import ci
+from releaser.sources.git_program import Answer, GitProgram, NoGitError
+
+_USERINFO = re.compile(r"(?<=://)[^/?#]*@")
+_HOST = re.compile(r"[^:@]*(?::[0-9]*)?|\[[^\]@]*\](?::[0-9]*)?")
+_CORE = re.compile(r"([0-9]{1,20})\.([0-9]{1,20})\.([0-9]{1,20})")
+
+
+class GitSource:
+    """The git checkout around a folder. ``environment`` is the process's own by default."""
+
+    def __init__(self, directory: str, environment: Mapping[str, str] = os.environ) -> None:
+        self.directory = directory
+        self._environment = environment
+
+    def facts(self, tag_template: str) -> SourceFacts:
+        """What the checkout says of itself; empty facts without a repository or a commit.
+
+        ``changes`` are relative to the folder. Tags count where HEAD's history has them. Nothing is
+        fetched and nothing is written.
+
+        Raises:
+            SetupError: git refuses the repository, cannot read it, or takes too long.
+        """
+        if not Path(self.directory).is_dir():
+            return SourceFacts()
+        try:
+            checkout = _Checkout(GitProgram(self.directory, self._environment))
+            return checkout.facts(tag_template, ci.event(self._environment))
+        except NoGitError:
+            return _without(self.directory, "there is no git program", "install git")
+        except _NoRepositoryError as error:
+            why = "git does not take it for a repository"
+            return _without(self.directory, why, error.args[0])
+
+
+class _NoRepositoryError(Exception):
+    """Git says that there is no repository; the argument is its own words."""
+
+
+class _Checkout:
+    """The questions to git, and how its answers are read."""
+
+    def __init__(self, git: GitProgram) -> None:
+        self._git = git
+
+    def facts(self, template: str, said: ci.CiEvent | None) -> SourceFacts:
+        shallow, inside, prefix = self._kind()
+        newest = self._newest()
+        if newest is None:
+            return SourceFacts()
+        commit, time = newest
+        last = _highest(self._tags(f"--merged={commit}"), template)
+        branch, concerns = ci.branch(self._branch(), commit, said)
+        return SourceFacts(
+            commit=commit,
+            branch=branch,
+            tags=tuple(sorted(self._tags(f"--points-at={commit}"))),
+            last_tag=last,
+            distance=self._distance(commit, last),
+            changes=self._changes(prefix) if inside else (),
+            shallow=shallow,
+            remote=self._remote(),
+            commit_time=time,
+            concerns=(*concerns, *((_SHALLOW,) if shallow else ())),
+        )
+
+    def _kind(self) -> tuple[bool, bool, str]:
+        """Whether the clone is shallow, whether there is a work tree, the folder's path in it."""
+        flags = ("--is-shallow-repository", "--is-inside-work-tree", "--show-prefix")
+        answer = self._git.ask("rev-parse", *flags)
+        if answer.status != 0:
+            raise _refusal(answer)
+        shallow, inside, prefix = answer.out.removesuffix("\n").split("\n", 2)
+        return shallow == "true", inside == "true", prefix
+
+    def _newest(self) -> tuple[str, int] | None:
+        answer = self._git.ask("rev-list", "--max-count=1", "--timestamp", "HEAD", "--")
+        if answer.status == 0:
+            time, commit = answer.out.split()
+            return commit, int(time)
+        if self._git.ask("rev-parse", "--quiet", "--verify", "HEAD").status == 1:
+            return None
+        raise _refusal(answer)
+
+    def _branch(self) -> str | None:
+        answer = self._git.ask("symbolic-ref", "--quiet", "HEAD")
+        return answer.out.strip().removeprefix("refs/heads/") or None
+
+    def _tags(self, which: str) -> list[str]:
+        return self._lines("for-each-ref", which, "--format=%(refname:strip=2)", "refs/tags")
+
+    def _distance(self, commit: str, last: str | None) -> int:
+        since = (f"^refs/tags/{last}",) if last else ()
+        (count,) = self._lines("rev-list", "--count", commit, *since, "--")
+        return int(count)
+
+    def _changes(self, prefix: str) -> tuple[str, ...]:
+        answer = self._checked(
+            "status", "--porcelain", "-z", "--untracked-files=no", "--no-renames",
+            "--ignore-submodules=untracked", "--", ".",
+        )  # fmt: skip
+        paths = (entry[3:] for entry in answer.out.split("\0") if entry)
+        return tuple(sorted(path.removeprefix(prefix) for path in paths))
+
+    def _remote(self) -> str | None:
+        answer = self._git.ask("config", "--null", "--get-regexp", r"^remote\..*\.url$")
+        found: dict[str, str] = {}
+        for pair in filter(None, answer.out.split("\0")):
+            key, _, url = pair.partition("\n")
+            found.setdefault(key, url)
+        name = "remote.origin.url" if "remote.origin.url" in found else min(found, default="")
+        return public_url(found[name]) if name else None
+
+    def _lines(self, *arguments: str) -> list[str]:
+        return self._checked(*arguments).out.splitlines()
+
+    def _checked(self, *arguments: str) -> Answer:
+        answer = self._git.ask(*arguments)
+        if answer.status != 0:
+            raise _refusal(answer)
+        return answer
+
+
+_SHALLOW = Concern(
+    "the clone is shallow: tags and commits are missing, so the version may be wrong",
+    "fetch all of it: fetch-depth: 0 for actions/checkout, GIT_DEPTH: 0 in GitLab, or "
+    "git fetch --unshallow --tags",
+)
+
+
+def public_url(url: str) -> str | None:
+    """A remote's URL without user, password, query and fragment; ``None`` where it is malformed."""
+    if len(url) > 2048 or not url.isprintable():
+        return None
+    if "://" not in url:
+        head, slash, rest = url.partition("/")
+        return head.rpartition("@")[2] + slash + rest
+    plain = re.split(r"[?#]", _USERINFO.sub("", url), maxsplit=1)[0]
+    host = plain.partition("://")[2].partition("/")[0]
+    return plain if _HOST.fullmatch(host) else None
+
+
+def _highest(tags: Iterable[str], template: str) -> str | None:
+    """The version tag of the highest version.
+
+    Only tags with the highest MAJOR.MINOR.PATCH are compared in full: with 100,000 tags that is the
+    difference between a tenth of a second and several.
+    """
+    before, _, _ = template.partition("{{version}}")
+    groups: dict[tuple[int, ...], list[str]] = {}
+    for tag in tags:
+        found = _CORE.match(tag, len(before)) if tag.startswith(before) else None
+        if found:
+            groups.setdefault(tuple(map(int, found.groups())), []).append(tag)
+    for core in sorted(groups, reverse=True):
+        best = highest(groups[core], template)
+        if best:
+            return best[0]
+    return None
+
+
+def _refusal(answer: Answer) -> Exception:
+    """What a failed command means."""
+    lines = [line.strip() for line in answer.err.splitlines() if line.strip()]
+    message = next((line for line in lines if line.startswith("fatal:")), "".join(lines[:1]))
+    if "not a git repository" in answer.err:
+        return _NoRepositoryError(message.removeprefix("fatal: "))
+    fix = next((line for line in lines if line.startswith("git config --global --add")), None)
+    if fix or "unsafe repository" in answer.err:
+        return SetupError(
+            "git refuses the repository: its folder belongs to another user",
+            details=(("git", message.removeprefix("fatal: ")),),
+            hint=fix or "git config --global --add safe.directory FOLDER",
+        )
+    return SetupError(
+        "git cannot read the repository",
+        details=(("git", message.removeprefix("fatal: ")[:500]),),
+        hint="run git status there to see more",
+    )
+
+
+def _without(directory: str, why: str, hint: str) -> SourceFacts:
+    """No facts; and a concern where something looks like a repository nevertheless."""
+    folder = Path(directory).resolve()
+    for one in (folder, *folder.parents):
+        if (one / ".git").exists():
+            concern = Concern(f'"{one}" looks like a git checkout, but {why}', hint)
+            return SourceFacts(concerns=(concern,))
+    return SourceFacts()
