@@ -1,0 +1,1 @@
+"""The adapters that build images and hold them: BuildKit, and the Docker Engine."""
