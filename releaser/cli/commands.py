@@ -116,7 +116,7 @@ def release(
         world = adapters(project, engine, builder)
         prepared = prepare(project, world, request)
         record.plan = prepared.plan
-        refuse(prepared, push=push, allow_dirty=allow_dirty)
+        refuse(prepared, push=push, allow_dirty=allow_dirty, given_version=version is not None)
         chosen = prepared.plan if push else prepared.plan.without_push()
         if not push and output_format is Format.TEXT:
             sys.stdout.write(show_plan(prepared.plan, output_format))

@@ -8,13 +8,13 @@ ours; neither is an image's reference to itself, which means an earlier release 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from releaser.core.oci import Reference, Repository
 from releaser.core.spec import Spec
+from releaser.core.spec.problems import nearest
 from releaser.errors import Location, PlanError, SpecError
 
 
@@ -224,11 +224,11 @@ def select(images: Sequence[str], patterns: Sequence[str]) -> tuple[str, ...]:
 
 
 def _unknown_image(pattern: str, images: Sequence[str]) -> SpecError:
-    near = difflib.get_close_matches(pattern, images, n=1)
+    near = nearest(pattern, tuple(images))
     shown = ", ".join(images[:12]) + (f" … ({len(images)} in all)" if len(images) > 12 else "")
     kind = "no image matches" if any(c in pattern for c in "*?[") else "unknown image"
     return SpecError(
         f'{kind} "{pattern}"',
         details=(("declared", shown),),
-        hint=f'did you mean "{near[0]}"?' if near else None,
+        hint=f'did you mean "{near}"?' if near else None,
     )

@@ -64,7 +64,6 @@ class ReferencePlan:
             "kind": self.kind.value,
             "action": self.action.value,
             "from": str(self.before) if self.before else None,
-            "reason": self.reason,
         }
 
 
@@ -96,7 +95,7 @@ class ImagePlan:
             "action": self.action.value,
             "reason": {"code": self.reason.code.value, "detail": self.reason.detail},
             "fingerprint": str(self.fingerprint),
-            "platforms": [str(platform) for platform in self.platforms],
+            "platforms": sorted(map(str, self.platforms)),
             "digest": str(self.digest) if self.digest else None,
             "references": [
                 one.as_json() for one in sorted(self.references, key=lambda r: str(r.reference))
@@ -160,7 +159,6 @@ class Plan:
             "project": self.project,
             "version": self.version,
             "images": [image.as_json() for image in sorted(self.images, key=lambda i: i.name)],
-            "concerns": [concern.message for concern in self.concerns],
         }
 
     def to_json(self) -> str:

@@ -93,6 +93,8 @@ class _Planner:
 
     def _decide(self, candidate: Candidate, upstream: Mapping[str, Decision]) -> Decision:
         local = self.world.local.get(str(candidate.fingerprint))
+        if local is not None and not local.references:
+            local = None  # an image without a name cannot be stood on
         why = self._why_build(candidate, upstream)
         if self.mode is Mode.LOCAL or not candidate.repositories:
             return decide_local(local, why)
@@ -106,9 +108,10 @@ class _Planner:
         known = any(tags.get(repository) for _, repository in candidate.repositories)
         if not known:
             return Reason(ReasonCode.FIRST_BUILD, f"nothing in {candidate.repositories[0][1]}")
-        built = [e.needs for e in candidate.image.edges if isinstance(upstream[e.needs], Build)]
-        if built:
-            return Reason(ReasonCode.UPSTREAM_CHANGED, ", ".join(built))
+        needed = [edge.needs for edge in candidate.image.edges]
+        changed = [name for name in needed if _is_changed(upstream[name])]
+        if changed:
+            return Reason(ReasonCode.UPSTREAM_CHANGED, ", ".join(changed))
         return Reason(ReasonCode.INPUTS_CHANGED, f"no {candidate.fingerprint.tag} in the registry")
 
     def _drop_unneeded(self, decisions: dict[str, Decision]) -> None:
@@ -129,11 +132,8 @@ class _Planner:
                 decisions[candidate.name] = Reuse(reason)
 
     def _image(self, candidate: Candidate, decision: Decision) -> ImagePlan:
-        digests = dict(decision.digests) if isinstance(decision, Reuse) else {}
-        digest = next(iter(digests.values()), None)
-        if isinstance(decision, Copy):
-            digest = decision.source.digest
-        references = self._references(candidate, decision, digest)
+        digests = self._digests(candidate)
+        references = self._references(candidate, decision, digests)
         return ImagePlan(
             name=candidate.name,
             needs=tuple(edge.needs for edge in candidate.image.edges),
@@ -141,22 +141,33 @@ class _Planner:
             reason=_reason(decision, references),
             fingerprint=candidate.fingerprint,
             platforms=candidate.image.platforms,
-            digest=digest,
+            digest=next(iter(digests.values()), None),
             references=references,
             digests=tuple(digests.items()),
             skipped=candidate.skipped,
         )
 
+    def _digests(self, candidate: Candidate) -> dict[str, Digest]:
+        """The digest of the image in each registry that holds it already."""
+        if self.mode is Mode.LOCAL:
+            return {}
+        held = self.world.registries.digests
+        found = {name: held.get(reference) for name, reference in candidate.published.items()}
+        return {name: digest for name, digest in found.items() if digest is not None}
+
     def _references(
-        self, candidate: Candidate, decision: Decision, digest: Digest | None
+        self, candidate: Candidate, decision: Decision, digests: Mapping[str, Digest]
     ) -> tuple[ReferencePlan, ...]:
         if self.mode is Mode.LOCAL:
             local = decision.local if isinstance(decision, Reuse) else None
             return tuple(_local_reference(*one, local) for one in candidate.references)
         if not candidate.repositories:
             return ()
+        copied = decision.source.digest if isinstance(decision, Copy) else None
         return tuple(
-            self._public_reference(candidate, registry, wanted, reference, digest)
+            self._public_reference(
+                candidate, registry, wanted, reference, digests.get(registry, copied)
+            )
             for registry, wanted, reference in candidate.references
         )
 
@@ -186,9 +197,13 @@ class _Planner:
     ) -> Version | None:
         if not wanted.is_line or self.version is None:
             return None
-        tags = self.world.registries.tags.get(reference.repository, ())
         return newer_in_line(
-            wanted.rule, self.version, tags, image=candidate.name, project=self.project
+            wanted.rule,
+            self.version,
+            self.world.registries.tags.get(reference.repository, ()),
+            image=candidate.name,
+            project=self.project,
+            spellings=[one.rule for one in candidate.wanted if one.kind is TagKind.IMMUTABLE],
         )
 
 
@@ -198,7 +213,8 @@ def _must_exist(
     users = [
         one.name
         for one in candidates
-        if isinstance(decisions[one.name], Build)
+        if one.chosen
+        and isinstance(decisions[one.name], Build)
         and any(edge.needs == name for edge in one.image.edges)
     ]
     if users and isinstance(decisions[name], Build):
@@ -206,6 +222,12 @@ def _must_exist(
             f'"{users[0]}" needs "{name}", which is not built yet',
             hint="leave out --only, so that what it stands on is built too",
         )
+
+
+def _is_changed(upstream: Decision) -> bool:
+    """Whether what an image stands on is new, and not just missing from this engine."""
+    missing = ReasonCode.NOT_IN_ENGINE
+    return isinstance(upstream, Build) and upstream.reason.code is not missing
 
 
 def _action(decision: Decision, references: Iterable[ReferencePlan]) -> Action:

@@ -160,12 +160,13 @@ class Resolver:
                 build_platform=str(self.platform),
             )
         except SpecError as error:
-            if error.at is not None:
+            if error.at is None or error.at.line is not None:
                 raise
+            # No line of the Dockerfile is wrong: it is the spec that asks for another stage.
             raise SpecError(
                 f'image "{name}": {error.message}',
                 at=self.at(("images", name, "target")),
-                details=error.details,
+                details=(*error.details, ("Dockerfile", error.at.file)),
                 hint=error.hint,
             ) from None
 

@@ -57,8 +57,8 @@ class Link:
 class Base:
     """A base image from elsewhere: the reference as written, and the digest it was seen to have.
 
-    ``pin`` is what the build must use instead (``None`` where nobody could say the digest, or where
-    the image exists in the engine only).
+    ``pin`` is what the build must use instead; ``None`` where nobody could say the digest, so that
+    it uses what is written.
     """
 
     written: str

@@ -16,7 +16,7 @@ from releaser.core import template
 from releaser.core.facts import SourceFacts
 from releaser.core.oci import Tag
 from releaser.core.steps import TagKind
-from releaser.core.version import Version
+from releaser.core.version import Version, tagged_version
 from releaser.errors import SpecError
 
 DEFAULT_TAGS = (
@@ -27,17 +27,21 @@ DEFAULT_TAGS = (
     "sha-{{sha}}",
     "{{branch}}",
 )
-PLACEHOLDERS = frozenset(
-    {
-        "version", "major", "minor", "patch", "prerelease", "sha", "short_sha", "commit",
-        "branch", "image", "project",
-    }
-)  # fmt: skip
+
+
+def default_tags(version: Version | None) -> tuple[str, ...]:
+    """The rules of an image that names none. Without a version nothing says what is latest."""
+    return DEFAULT_TAGS if version else tuple(rule for rule in DEFAULT_TAGS if rule != "latest")
+
+
+PLACEHOLDERS = frozenset(template.PLAN_NAMES)
 FINGERPRINT_TAG = re.compile(r"fp-[0-9a-f]{16}")
 
 _VERSION_PARTS = frozenset({"version", "major", "minor", "patch", "prerelease"})
 _COMMIT_PARTS = frozenset({"sha", "short_sha", "commit"})
 _VERSION_LIKE = re.compile(r"v?[0-9]+(\.[0-9]+)*([-.].*)?")
+_PLAIN_VERSIONS = ("{{version}}", "v{{version}}")
+_LONGEST_TAG = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +126,31 @@ def _evaluate_rule(
     reason = _why_not(rule, parts, known, version, source)
     if reason:
         return SkippedTag(rule, reason)
-    slugged = {**known, "branch": slug(known.get("branch", ""))}
-    text = template.render(rule, slugged)
-    if not text and "branch" in parts:
-        return SkippedTag(rule, f'nothing of branch "{known["branch"]}" may stand in a tag')
-    if rule == "{{branch}}" and (text == "latest" or _VERSION_LIKE.fullmatch(text)):
-        return SkippedTag(rule, f'branch "{known["branch"]}" would look like a version')
-    return WantedTag(_legal(text, rule), _kind(parts, source), rule)
+    kind = _kind(parts, version)
+    text = _render(rule, known)
+    if "branch" in parts and kind is TagKind.FLOATING:
+        reason = _why_no_branch(known["branch"], text)
+    elif not text:
+        reason = "it comes out empty"
+    return SkippedTag(rule, reason) if reason else WantedTag(_legal(text, rule), kind, rule)
+
+
+def _render(rule: str, known: Mapping[str, str]) -> str:
+    """The text of a tag: of a branch's name, as much as there is room for."""
+    room = _LONGEST_TAG - len(template.render(rule, {**known, "branch": ""}))
+    branch = slug(known.get("branch", ""))[: max(room, 0)]
+    return template.render(rule, {**known, "branch": branch})
+
+
+def _why_no_branch(branch: str, text: str) -> str | None:
+    """Why the tag of a branch is not given: it would pass for something that it is not."""
+    if not text:
+        return f'nothing of branch "{branch}" may stand in a tag'
+    if text == "latest" or _VERSION_LIKE.fullmatch(text):
+        return f'branch "{branch}" would look like a version'
+    if FINGERPRINT_TAG.fullmatch(text):
+        return f'branch "{branch}" would look like a fingerprint'
+    return None
 
 
 def _why_not(
@@ -139,23 +161,22 @@ def _why_not(
     source: SourceFacts,
 ) -> str | None:
     """Why ``rule`` gives no tag here, or ``None`` where it does."""
-    for part in sorted(parts - known.keys()):
-        return _unknown_reasons(part)
-    line = rule == "latest" or (
-        parts & _VERSION_PARTS and _kind(parts, source, clean=True) is TagKind.FLOATING
-    )
-    if line and version is None:
+    unknown = min(parts - known.keys(), default=None)
+    if unknown is not None:
+        return _unknown_reason(unknown)
+    line = rule == "latest" or (parts & _VERSION_PARTS and not _names_one(parts))
+    if line and version is None and rule != "latest":
         return "there is no version"
     if line and version is not None and version.prerelease:
         return f"{version} is a prerelease"
-    if rule == "{{major}}" and version is not None and version.major == 0:
+    if parts & _VERSION_PARTS == {"major"} and line and version is not None and version.major == 0:
         return "0 is no line of compatible versions"
     if parts & _COMMIT_PARTS and source.changes:
         return "the tree has changes that the commit does not"
     return None
 
 
-def _unknown_reasons(part: str) -> str:
+def _unknown_reason(part: str) -> str:
     if part == "branch":
         return "HEAD is on no branch"
     if part in _COMMIT_PARTS:
@@ -163,10 +184,17 @@ def _unknown_reasons(part: str) -> str:
     return "there is no version"
 
 
-def _kind(parts: set[str], source: SourceFacts, *, clean: bool = False) -> TagKind:
-    """Immutable where the tag names one content: a full version or a commit, from a clean tree."""
-    full = "version" in parts or {"major", "minor", "patch"} <= parts or parts & _COMMIT_PARTS
-    return TagKind.IMMUTABLE if full and (clean or not source.changes) else TagKind.FLOATING
+def _names_one(parts: set[str]) -> bool:
+    """Whether a tag of these parts names one content: it spells a full version or a commit."""
+    full = "version" in parts or {"major", "minor", "patch"} <= parts
+    return full or bool(parts & _COMMIT_PARTS)
+
+
+def _kind(parts: set[str], version: Version | None) -> TagKind:
+    """Immutable where the tag names one content, which a version marked as dirty does not."""
+    dirty = version is not None and (version.prerelease or "").split(".")[-1] == "dirty"
+    movable = dirty and not parts & _COMMIT_PARTS
+    return TagKind.IMMUTABLE if _names_one(parts) and not movable else TagKind.FLOATING
 
 
 def _legal(text: str, rule: str) -> Tag:
@@ -189,21 +217,31 @@ def slug(branch: str) -> str:
 
 
 def newer_in_line(
-    rule: str, version: Version, tags: Iterable[str], *, image: str, project: str
+    rule: str,
+    version: Version,
+    tags: Iterable[str],
+    *,
+    image: str,
+    project: str,
+    spellings: Iterable[str] = (),
 ) -> Version | None:
     """The highest version among ``tags`` that is above ``version`` on the line of ``rule``.
 
     A line is all the versions for which the rule gives the same tag; prereleases are on none.
-    ``None`` means that ``version`` is the highest, so that the tag may move to it.
+    ``spellings`` are the image's own rules for full versions (``{{version}}-alpine``); plain ones
+    are always understood. ``None``: ``version`` is the highest, so that the tag may move to it.
     """
-    nothing = SourceFacts()
-    own = template.render_known(rule, values(version, nothing, image=image, project=project))
+
+    def line(one: Version | None) -> str:
+        known = values(one, SourceFacts(), image=image, project=project)
+        return template.render_known(rule, known)
+
+    # The placeholder is given back in one spelling, as that of git tags is written.
+    known = values(None, SourceFacts(), image=image, project=project)
+    own = (template.render_known(one, {**known, "version": "{{version}}"}) for one in spellings)
+    patterns = tuple(dict.fromkeys((*_PLAIN_VERSIONS, *own)))
+    found = {tagged_version(tag, pattern) for tag in tags for pattern in patterns}
     newer = [
-        other
-        for other in (Version.find(tag.removeprefix("v")) for tag in tags)
-        if other is not None
-        and not other.prerelease
-        and other > version
-        and template.render_known(rule, values(other, nothing, image=image, project=project)) == own
+        other for other in found if other is not None and not other.prerelease and other > version
     ]
-    return max(newer, default=None)
+    return max((other for other in newer if line(other) == line(version)), default=None)

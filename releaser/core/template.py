@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from releaser.errors import SpecError
 
@@ -74,11 +74,11 @@ def blank(text: str, value: str = "x") -> str:
     return _PLACEHOLDER.sub(lambda _: value, text)
 
 
-def check(text: str, defined: Iterable[str]) -> None:
+def check(text: str, defined: Collection[str]) -> None:
     """Raise :class:`SpecError` where ``text`` uses a name that is not in ``defined``."""
-    known = sorted(defined)
     for name in names(text):
-        if name not in known:
+        if name not in defined:
+            known = sorted(defined)
             near = difflib.get_close_matches(name, known, n=1)
             raise SpecError(
                 f'"{_short(name)}" is not defined in "{_short(text)}"',

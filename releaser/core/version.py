@@ -49,7 +49,7 @@ class Version:
     @classmethod
     def find(cls, text: str) -> Version | None:
         """The version that ``text`` spells (no ``v``), or ``None``."""
-        if len(text) > MAX_LENGTH or not text.isascii():
+        if len(text) > MAX_LENGTH or not (text.isascii() and text.isprintable()):
             return None
         try:
             parsed = semver.Version.parse(text)

@@ -1,0 +1,32 @@
+"""The models of ``images.yaml``: data as the user wrote it, checked and frozen.
+
+``models`` says which keys there are, ``fields`` which forms a value may be written in, ``paths``
+what a path may name, and ``problems`` what is wrong between the parts that no single field shows:
+names that point nowhere, two images under one tag.
+"""
+
+from __future__ import annotations
+
+from releaser.core.spec.models import (
+    PLAN_FIELDS,
+    SCHEMA_VERSION,
+    ImageSpec,
+    RegistrySpec,
+    SecretSpec,
+    Spec,
+)
+from releaser.core.spec.paths import is_remote
+from releaser.core.spec.problems import Problem, problems, unknown
+
+__all__ = [
+    "PLAN_FIELDS",
+    "SCHEMA_VERSION",
+    "ImageSpec",
+    "Problem",
+    "RegistrySpec",
+    "SecretSpec",
+    "Spec",
+    "is_remote",
+    "problems",
+    "unknown",
+]

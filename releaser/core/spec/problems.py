@@ -1,0 +1,306 @@
+"""What is wrong between the parts of a spec: names that point nowhere, two things in one place."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from itertools import islice
+
+from releaser.core.oci import DOCKER_HUB, Platform, Repository, Tag
+from releaser.core.spec.models import ImageSpec, Spec
+from releaser.core.spec.paths import check_inside, check_remote, is_remote
+from releaser.core.template import blank
+from releaser.errors import SpecError
+
+MAX_PROBLEMS = 100
+MAX_CHOICES = 5_000
+OWN_LABELS = "dev.releaser."
+
+Path = tuple[str | int, ...]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
+_KEY = re.compile(r"[^\s=\x00-\x1f\x7f-][^\s=\x00-\x1f\x7f]*")
+_SSH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:=[^,\n]+)?")
+_OUR_IMAGE = re.compile(r"target:|service:")
+_SYSTEMS = ("linux", "windows", "darwin", "freebsd", "wasi", "wasip1")
+_ARCHITECTURES = (
+    *("amd64", "arm64", "arm", "386", "ppc64le", "s390x", "riscv64", "loong64", "ppc64"),
+    *("mips64le", "mips64", "mipsle", "mips", "wasm"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A complaint and the path in the document that it is about.
+
+    One that is ``about_key`` is about the name at the end of the path, else about its value. What
+    stands at the path of a ``private`` one must not be shown: it may be a secret.
+    """
+
+    path: Path
+    message: str
+    hint: str | None = None
+    details: tuple[tuple[str, str], ...] = ()
+    about_key: bool = False
+    private: bool = False
+
+
+def problems(spec: Spec) -> tuple[Problem, ...]:
+    """What is wrong between the parts of a spec, at most the first 100 complaints."""
+    found = (
+        complaint
+        for check in (_variable_problems, _registry_problems, _image_problems, _meetings)
+        for complaint in check(spec)
+    )
+    return tuple(islice(found, MAX_PROBLEMS))
+
+
+def unknown(kind: str, name: str, known: Iterable[str], path: Path) -> Problem:
+    """The complaint about a name that is not declared: what is, and what may have been meant."""
+    choices = tuple(known)
+    near = nearest(name, choices)
+    allowed = ", ".join(choices[:12]) + (" …" if len(choices) > 12 else "")
+    return Problem(
+        path,
+        f'unknown {kind} "{name}"',
+        f'did you mean "{near}"?' if near else None,
+        (("allowed", allowed or f"no {kind} is declared"),),
+    )
+
+
+@lru_cache(maxsize=256)
+def nearest(name: str, choices: tuple[str, ...]) -> str | None:
+    """The one of ``choices`` that ``name`` is most like, or ``None``; cases are not told apart.
+
+    Among more than 5,000 choices nothing is looked for: it would take longer than it helps.
+    """
+    if len(choices) > MAX_CHOICES:
+        return None
+    alike = {choice.lower(): choice for choice in choices if abs(len(choice) - len(name)) <= 4}
+    found = difflib.get_close_matches(name.lower(), alike, n=1)
+    return alike[found[0]] if found else None
+
+
+def _variable_problems(spec: Spec) -> Iterator[Problem]:
+    variables: dict[str, str] = {}
+    for name in spec.vars:
+        if not _VARIABLE.fullmatch(name):
+            yield _illegal_name(
+                ("vars", name), "a variable", "letters, digits, _ - ; first a letter"
+            )
+        other = variables.setdefault(name.upper().replace("-", "_"), name)
+        if other != name:
+            message = f'"{other}" and "{name}" are the same variable in the environment'
+            yield Problem(("vars", name), message, "rename one of them", about_key=True)
+
+
+def _registry_problems(spec: Spec) -> Iterator[Problem]:
+    prefixes: dict[Repository, str] = {}
+    for name, registry in spec.registries.items():
+        if not _NAME.fullmatch(name):
+            yield _illegal_name(("registries", name), "a registry")
+        other = prefixes.setdefault(registry.repository("x"), name)
+        if other != name:
+            message = f'registries "{other}" and "{name}" are the same place'
+            yield Problem(("registries", name), message, "remove one of them", about_key=True)
+
+
+def _illegal_name(
+    path: Path, kind: str, allowed: str = "letters, digits, . _ - ; first a letter or digit"
+) -> Problem:
+    message = f'"{_short(str(path[-1]))}" is not a name for {kind}'
+    return Problem(path, message, details=(("allowed", allowed),), about_key=True)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+def _image_problems(spec: Spec) -> Iterator[Problem]:
+    names: dict[str, str] = {}
+    for name, image in spec.images.items():
+        here = ("images", name)
+        if not _NAME.fullmatch(name):
+            yield _illegal_name(here, "an image")
+            continue
+        other = names.setdefault(name.lower(), name)
+        if other != name:
+            message = f'images "{other}" and "{name}" differ only in case'
+            yield Problem(here, message, "rename one of them")
+        yield from _path_problems(here, image)
+        yield from _name_problems(here, image)
+        yield from _twins(here, image)
+        yield from _reference_problems(here, spec, image)
+        yield from _platform_problems(here, image)
+        yield from _tag_problems(here, image)
+        yield from _repository_problems(here, spec)
+
+
+def _path_problems(here: Path, image: ImageSpec) -> Iterator[Problem]:
+    if is_remote(image.context):
+        yield from _context_problems((*here, "context"), image.context)
+        return
+    yield from _complaint((*here, "context"), partial(check_inside, image.context))
+    if image.dockerfile is not None:
+        check = partial(check_inside, image.dockerfile, image.context)
+        yield from _complaint((*here, "dockerfile"), check)
+    for index, secret in enumerate(image.secrets):
+        if secret.file is not None:
+            path = (*here, "secrets", index, "file")
+            hint = f"give it in a variable: {{id: {secret.id}, env: NAME}}"
+            yield from _complaint(path, partial(check_inside, secret.file), hint)
+    for name, source in image.additional_contexts:
+        path = (*here, "additional_contexts", name)
+        if is_remote(source):
+            yield from _login_problems(path, source)
+        elif not _OUR_IMAGE.match(source):
+            yield from _complaint(path, partial(check_inside, source))
+
+
+def _context_problems(path: Path, url: str) -> Iterator[Problem]:
+    login = tuple(_login_problems(path, url))
+    yield from login or (
+        Problem(
+            path,
+            "the build context is a URL: what it holds cannot be seen before the build",
+            "check it out beside the file, or use it in additional_contexts",
+        ),
+    )
+
+
+def _login_problems(path: Path, url: str) -> Iterator[Problem]:
+    for problem in _complaint(path, partial(check_remote, url)):
+        yield replace(problem, private=True)
+
+
+def _complaint(path: Path, check: Callable[[], None], hint: str | None = None) -> Iterator[Problem]:
+    try:
+        check()
+    except SpecError as error:
+        yield Problem(path, error.message, hint or error.hint, error.details)
+
+
+def _name_problems(here: Path, image: ImageSpec) -> Iterator[Problem]:
+    for field, kind in (("args", "a build arg"), ("labels", "a label"), ("extra_hosts", "a host")):
+        for key, _ in getattr(image, field):
+            if not _KEY.fullmatch(key):
+                message = f'"{_short(key)}" is not a name for {kind}'
+                yield Problem((*here, field, key), message, about_key=True)
+            elif field == "labels" and key.startswith(OWN_LABELS):
+                message = f'label "{key}" is set by releaser itself'
+                yield Problem((*here, field, key), message, about_key=True)
+    for index, key in enumerate(image.ssh):
+        if not _SSH.fullmatch(key):
+            message = f'"{key}" is not an SSH agent or key'
+            yield Problem((*here, "ssh", index), message, "write default, or id=path")
+
+
+def _twins(here: Path, image: ImageSpec) -> Iterator[Problem]:
+    lists = {
+        "platforms": image.platforms,
+        "push_to": image.push_to or (),
+        "tags": image.tags or (),
+        "ssh": image.ssh,
+        "secrets": tuple(secret.id for secret in image.secrets),
+    }
+    for field, items in lists.items():
+        seen: set[object] = set()
+        for index, item in enumerate(items):
+            if item in seen:
+                yield Problem((*here, field, index), f'"{item}" is listed twice')
+            seen.add(item)
+
+
+def _reference_problems(here: Path, spec: Spec, image: ImageSpec) -> Iterator[Problem]:
+    for index, registry in enumerate(image.push_to or ()):
+        if registry not in spec.registries:
+            yield unknown("registry", registry, spec.registries, (*here, "push_to", index))
+    for reference, provider in image.needs:
+        path = (*here, "needs", reference)
+        if provider == here[-1]:
+            yield Problem(path, f'image "{provider}" needs itself')
+        elif provider is not None and provider not in spec.images:
+            yield unknown("image", provider, spec.images, path)
+
+
+def _platform_problems(here: Path, image: ImageSpec) -> Iterator[Problem]:
+    for index, platform in enumerate(image.platforms):
+        path = (*here, "platforms", index)
+        if platform.os in _ARCHITECTURES and platform.architecture in _SYSTEMS:
+            turned = Platform(platform.architecture, platform.os, platform.variant)
+            yield Problem(path, f'"{platform}" is not a platform', f'did you mean "{turned}"?')
+        elif platform.os not in _SYSTEMS:
+            yield unknown("operating system", platform.os, _SYSTEMS, path)
+        elif platform.architecture not in _ARCHITECTURES:
+            yield unknown("architecture", platform.architecture, _ARCHITECTURES, path)
+
+
+def _tag_problems(here: Path, image: ImageSpec) -> Iterator[Problem]:
+    for index, tag in enumerate(image.tags or ()):
+        try:
+            Tag(blank(tag, "0"))
+        except SpecError as error:
+            path = (*here, "tags", index)
+            message = f'"{_short(tag)}" is not a legal tag'
+            yield Problem(path, message, error.hint, error.details)
+
+
+def _repository_problems(here: Path, spec: Spec) -> Iterator[Problem]:
+    name = str(here[-1])
+    own = spec.images[name].repository
+    path = here if own is None else (*here, "repository")
+    try:
+        Repository("localhost", own or name)
+        found = spec.repositories(name)
+    except SpecError as error:
+        hint = error.hint or _repository_hint(own)
+        yield Problem(path, error.message, hint, error.details)
+        return
+    first, slash, _ = (own or name).partition("/")
+    if slash and "." in first:
+        message = f'"{own}" begins with a registry, "{first}"'
+        yield Problem(path, message, "write only the path behind the prefix of the registry")
+    for registry, repository in zip(spec.registries, found, strict=True):
+        if repository.registry == DOCKER_HUB and repository.path.startswith("library/"):
+            yield Problem(
+                ("registries", registry, "prefix"),
+                f'registry "{registry}" names no account on Docker Hub',
+                "write docker.io/ACCOUNT",
+            )
+
+
+def _repository_hint(own: str | None) -> str:
+    path, colon, _ = (own or "").partition(":")
+    return f'write "{path}": tags are listed in "tags"' if colon else "write a legal one: acme/api"
+
+
+def _meetings(spec: Spec) -> Iterator[Problem]:
+    """Two images that get the same tag in the same repository."""
+    owners: dict[tuple[str, str | None], str] = {}
+    for name, image in spec.images.items():
+        here = ("images", name)
+        for repository in _places(spec, name):
+            for tag in image.tags if image.tags is not None else (None,):
+                other = owners.setdefault((repository, tag), name)
+                if other != name:
+                    what = f'the tag "{tag}"' if tag is not None else "the same tags"
+                    field = () if image.repository is None else ("repository",)
+                    yield Problem(
+                        (*here, *field),
+                        f'images "{other}" and "{name}" both get {what} in {repository}',
+                        'give one of them another "repository" or other "tags"',
+                    )
+
+
+def _places(spec: Spec, image: str) -> tuple[str, ...]:
+    """The repositories that an image goes to; its own path where there is no registry."""
+    try:
+        known = (name for name in spec.push_to(image) if name in spec.registries)
+        found = tuple(str(spec.repository(image, name)) for name in known)
+    except SpecError:
+        return ()  # said of the image itself
+    return found or (spec.images[image].repository or image.lower(),)

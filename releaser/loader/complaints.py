@@ -1,0 +1,262 @@
+"""What is wrong with a document, each in a sentence of people's words and with its place.
+
+The models say what is wrong with a path in the data; the tree knows where that is in the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pydantic_core import ErrorDetails
+
+from releaser.core.spec import ImageSpec, Problem, RegistrySpec, SecretSpec, Spec
+from releaser.core.spec.problems import nearest
+from releaser.errors import Location, SpecError
+from releaser.loader.yaml_tree import Entry, List, Map, Node, Text
+
+MAX_COMPLAINTS = 50
+
+Path = tuple[str | int, ...]
+
+_KINDS = {
+    "string_type": "text",
+    "string_sub_type": "text",
+    "model_type": "a map",
+    "model_attributes_type": "a map",
+    "dict_type": "a map",
+    "mapping_type": "a map",
+    "tuple_type": "a list",
+    "list_type": "a list",
+}
+_MEANT = {
+    "build": "context",
+    "build_args": "args",
+    "buildargs": "args",
+    "dependencies": "needs",
+    "depends_on": "needs",
+    "file": "dockerfile",
+    "image": "repository",
+    "path": "context",
+    "registry": "push_to",
+    "services": "images",
+    "targets": "images",
+    "variables": "vars",
+}
+"""What other tools call our fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What is found at a path, or at its nearest parent that exists.
+
+    ``line`` and ``column`` are the value's where it is one scalar, else the key's; ``key`` is where
+    the key stands. ``words`` names each step of the path as a person would, ``inherited`` tells
+    that the value comes from the defaults.
+    """
+
+    node: Node
+    line: int
+    column: int
+    key: tuple[int, int]
+    words: tuple[str, ...] = ()
+    inherited: bool = False
+
+
+def find(root: Node, path: Path) -> Place:
+    """The place of a path in the document.
+
+    A number counts in a list or a map; a text in a list stands for the item that begins with it.
+    """
+    place = Place(root, root.line, root.column, (root.line, root.column))
+    for step in path:
+        further = _step(place, step)
+        if further is None:
+            break
+        place = further
+    return place
+
+
+def _step(place: Place, step: str | int) -> Place | None:
+    node = place.node
+    if isinstance(node, Map):
+        name = step
+        if isinstance(step, int) and 0 <= step < len(node.entries):
+            name = tuple(node.entries)[step]
+        entry = node.entries.get(str(name))
+        return _entered(place, str(name), entry) if entry else None
+    if not isinstance(node, List):
+        return None
+    index = step if isinstance(step, int) else _index(node, step)
+    if index is None or not 0 <= index < len(node.items):
+        return None
+    item = node.items[index]
+    words = (*place.words, f"item {index + 1}")
+    return Place(item, item.line, item.column, (item.line, item.column), words, place.inherited)
+
+
+def _entered(place: Place, name: str, entry: Entry) -> Place:
+    key = (entry.line, entry.column)
+    value = entry.value
+    line, column = (value.line, value.column) if isinstance(value, Text) else key
+    words = (*place.words, f'"{name}"')
+    return Place(value, line, column, key, words, place.inherited or entry.inherited)
+
+
+def _index(node: List, step: str) -> int | None:
+    texts = [item.value if isinstance(item, Text) else None for item in node.items]
+    return texts.index(step) if step in texts else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A model's complaint with its place, before it is said."""
+
+    error: ErrorDetails
+    place: Place
+    line: int
+    column: int
+
+
+def from_models(
+    errors: Iterable[ErrorDetails], root: Node, file: str
+) -> tuple[list[SpecError], int]:
+    """The first fifty complaints of the models, in the file's order, and how many are left.
+
+    Each is made once for each place: what a hundred images inherit is wrong once.
+    """
+    located: dict[tuple[object, ...], _Found] = {}
+    for error in errors:
+        found = _locate(error, root)
+        leaf = error["loc"][-1] if error["type"] in {"missing", "extra_forbidden"} else None
+        located.setdefault((found.line, found.column, error["type"], leaf), found)
+    ordered = sorted(located.values(), key=lambda found: (found.line, found.column))
+    # Only those that will be shown are put into words: looking for what was meant takes time.
+    said = [_said(found, file) for found in ordered[:MAX_COMPLAINTS]]
+    return said, len(ordered) - len(said)
+
+
+def _locate(error: ErrorDetails, root: Node) -> _Found:
+    place = find(root, error["loc"])
+    by_key = error["type"] == "extra_forbidden"
+    line, column = place.key if by_key else (place.line, place.column)
+    return _Found(error, place, line, column)
+
+
+def _said(found: _Found, file: str) -> SpecError:
+    error, path = found.error, found.error["loc"]
+    context = error.get("ctx", {})
+    # An error without a column is printed without its source line.
+    at = Location(file, found.line, None if context.get("private") else found.column)
+    subject = _subject(path, found.place)
+    match error["type"]:
+        case "extra_forbidden":
+            return _unknown_field(path, found.place, at)
+        case "missing":
+            where = _owner(path, found.place, len(path) - 1)
+            return SpecError(f'"{path[-1]}" is missing{where}', at=at, hint=_missing_hint(path))
+        case "refused":
+            hint, details = context["hint"], context["details"]
+            return SpecError(context["message"], at=at, hint=hint, details=details)
+        case "wanted":
+            wanted, kind = context["what"], context["found"]
+        case native:
+            wanted, kind = _KINDS.get(native, "something else"), None
+    return SpecError(f"{subject} must be {wanted}, not {kind or _kind(error['input'])}", at=at)
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "empty"
+    if isinstance(value, str):
+        return f'"{value}"' if len(value) <= 40 and value.isprintable() else "text"
+    return "a map" if isinstance(value, dict) else "a list"
+
+
+def _missing_hint(path: Path) -> str | None:
+    if path == ("version",):
+        return "write version: 1"
+    return "declare one: images: {api: {context: .}}" if path == ("images",) else None
+
+
+def _unknown_field(path: Path, place: Place, at: Location) -> SpecError:
+    name = str(path[-1])
+    allowed = tuple(_fields(path[:-1]))
+    near = nearest(name, allowed) or _MEANT.get(name.lower())
+    hint = f'did you mean "{near}"?' if near in allowed else None
+    message = f'unknown field "{name}"{_owner(path, place, len(path) - 1)}'
+    return SpecError(message, at=at, hint=hint, details=[("allowed", ", ".join(allowed))])
+
+
+def _fields(owner: Path) -> Sequence[str]:
+    match owner:
+        case ():
+            return tuple(Spec.model_fields)
+        case (*_, "secrets", _):
+            return tuple(SecretSpec.model_fields)
+        case ("registries", *_):
+            return tuple(RegistrySpec.model_fields)
+        case _:
+            return tuple(ImageSpec.model_fields)
+
+
+def _subject(path: Path, place: Place) -> str:
+    """What a complaint is about: ``"platforms" in image "api"``."""
+    if len(path) == 2 and path[0] in _OWNERS:
+        return _owner_words(path, place)
+    words = place.words[-1] if place.words else "the file"
+    return f"{words}{_owner(path, place, len(place.words) - 1)}"
+
+
+_OWNERS = {"images": "image", "registries": "registry", "vars": "variable"}
+
+
+def _owner(path: Path, place: Place, length: int) -> str:
+    """Where it stands, outwards: `` in "args" of image "api"``; empty at the top of the file."""
+    if length <= 0:
+        return ""
+    skipped = 2 if path[0] in _OWNERS else 1
+    said = ""
+    before = place.words[length] if length < len(place.words) else ""
+    for word in (*reversed(place.words[skipped:length]), _owner_words(path, place)):
+        said += f" of {word}" if before.startswith("item ") or " in " in said else f" in {word}"
+        before = word
+    return said
+
+
+def _owner_words(path: Path, place: Place) -> str:
+    kind = _OWNERS.get(str(path[0]))
+    if kind is None or len(path) < 2 or (place.inherited and path[0] == "images"):
+        return '"defaults"' if place.inherited else f'"{path[0]}"'
+    return f'{kind} "{path[1]}"'
+
+
+def from_problems(problems: Iterable[Problem], root: Node, file: str) -> list[SpecError]:
+    """What is wrong between the parts."""
+    found = []
+    for problem in problems:
+        place = find(root, problem.path)
+        line, column = place.key if problem.about_key else (place.line, place.column)
+        at = Location(file, line, None if problem.private else column)
+        found.append(SpecError(problem.message, at=at, hint=problem.hint, details=problem.details))
+    return found
+
+
+def together(complaints: Iterable[SpecError], file: str, *, unsaid: int = 0) -> SpecError:
+    """All complaints as one, in the file's order, those about no place first; at most 50.
+
+    The same complaint about the same place is made once; ``unsaid`` counts those that were not
+    put into words.
+    """
+    unique = {(complaint.at, complaint.message): complaint for complaint in complaints}
+    ordered = sorted(unique.values(), key=_position)
+    rest = len(ordered) - MAX_COMPLAINTS + unsaid
+    if rest > 0:
+        last = SpecError(f"and {rest} more", at=Location(file))
+        ordered = [*ordered[:MAX_COMPLAINTS], last]
+    return SpecError.together(ordered)
+
+
+def _position(complaint: SpecError) -> tuple[int, int]:
+    at = complaint.at
+    return (at.line or 0, at.column or 0) if at else (0, 0)

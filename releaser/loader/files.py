@@ -1,0 +1,77 @@
+"""Finding the spec on disk, and reading it without being fooled by what else may lie there."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from releaser.errors import Location, SpecError
+from releaser.loader.yaml_text import MAX_BYTES
+
+NAMES = ("images.yaml", "images.yml")
+
+
+def find_spec(directory: Path) -> Path:
+    """The ``images.yaml`` of ``directory``, or of the nearest folder above it that has one.
+
+    The search ends at the top of the repository, as git's does: a file above it is not its own.
+
+    Raises:
+        SpecError: there is none, or a folder has one under both names.
+    """
+    start = directory.absolute()
+    for folder in (start, *start.parents):
+        found = [folder / name for name in NAMES if (folder / name).exists()]
+        if len(found) > 1:
+            raise SpecError(
+                f"{folder} has both {NAMES[0]} and {NAMES[1]}", hint="remove one of them"
+            )
+        if found:
+            return found[0]
+        if (folder / ".git").exists():
+            break
+    raise SpecError(
+        f"no {NAMES[0]} here or above",
+        details=[("looked from", str(start)), ("up to", str(folder))],
+        hint='write one with "releaser init", or name one with -f',
+    )
+
+
+def read_spec(path: Path) -> bytes:
+    """The bytes of a spec file, at most 1 MiB.
+
+    Raises:
+        SpecError: it cannot be read, is no regular file, or is longer.
+    """
+    try:
+        # A FIFO blocks when it is opened; O_NONBLOCK makes it fail or be seen for what it is.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    try:
+        _check_regular(path, os.fstat(descriptor).st_mode)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    finally:
+        os.close(descriptor)
+    if len(content) > MAX_BYTES:
+        raise SpecError("the file is longer than 1 MiB", at=Location(str(path)))
+    return content
+
+
+def _check_regular(path: Path, mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise SpecError(f'"{path}" is a folder', hint=f"name the file in it: -f {path / NAMES[0]}")
+    if not stat.S_ISREG(mode):
+        raise SpecError(f'"{path}" is no regular file', hint="name a file with -f")
+
+
+def _unreadable(path: Path, error: OSError) -> SpecError:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        hint = 'write one with "releaser init", or name another with -f'
+        return SpecError(f'"{path}" does not exist', hint=hint)
+    reason = (error.strerror or "unknown reason").lower()
+    return SpecError(f'"{path}" cannot be read: {reason}')

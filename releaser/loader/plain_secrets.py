@@ -1,0 +1,43 @@
+"""Build args that look like secrets: whoever pulls the image can read them.
+
+The value of a build arg is kept in the history, the provenance and the cache of an image. Docker's
+own check of this is ``SecretsUsedInArgOrEnv``; it sees Dockerfiles and not the values given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from releaser.core.facts import Concern
+from releaser.core.spec import Spec
+from releaser.errors import Location
+from releaser.loader.complaints import find
+from releaser.loader.yaml_tree import Map
+
+_SECRET = re.compile(
+    r"(?:^|[_.-])(?:token|secret|password|passwd|pword|passphrase|credentials?|api_?key"
+    r"|private_?key)(?:$|[_.-])",
+    re.IGNORECASE,
+)
+_HARMLESS = re.compile(r"(?:^|[_.-])(?:public|file|path|name|id|url)$|^public[_.-]", re.IGNORECASE)
+
+
+def looks_secret(name: str) -> bool:
+    """Whether a build arg of this name is likely to hold a secret."""
+    return bool(_SECRET.search(name)) and not _HARMLESS.search(name)
+
+
+def secret_concerns(spec: Spec, tree: Map, file: str) -> Iterator[Concern]:
+    """A concern for each place that gives a build arg a value it should not have."""
+    seen: set[Location] = set()
+    for image, declared in spec.images.items():
+        for name, value in declared.args:
+            if not value or not looks_secret(name):
+                continue
+            place = find(tree, ("images", image, "args", name))
+            at = Location(file, place.line, place.column)
+            if at not in seen:
+                message = f'{at}: build arg "{name}" looks like a secret, and args are public'
+                yield Concern(message, f"use secrets: [{{id: {name.lower()}, env: {name}}}]")
+            seen.add(at)
