@@ -1,0 +1,232 @@
+"""Images from one repository to another, byte for byte: blobs, then manifests, the tag last.
+
+What a registry has is not sent again; what its own other repository has is mounted; the rest flows
+through in pieces, its digest checked before the last one is let go. Only what the source registry
+itself serves is copied: ``urls`` of foreign layers and embedded ``data`` are never followed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import quote
+
+from releaser.core.oci import Digest, Manifest, Reference, Repository, Tag
+from releaser.errors import RegistryError, SetupError
+from releaser.registries import manifests
+from releaser.registries.authority import pull, push
+from releaser.registries.client import Ask, Client
+from releaser.registries.hosts import Endpoint, RefusedAddressError, follow
+from releaser.registries.manifests import Descriptor
+from releaser.registries.reading import read_manifest
+from releaser.registries.refusals import AttemptError, unusable
+from releaser.registries.transport import Answer
+from releaser.registries.writing import write_manifest
+
+MAX_MANIFESTS = 1000
+MAX_DEPTH = 4
+WORKERS = 4
+SLOWEST = 10_000
+"""Bytes a second below which a transfer is given up."""
+
+_LOST = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A repository and where its registry is reached."""
+
+    at: Endpoint
+    repository: Repository
+
+
+def copy_image(client: Client, source: Reference, from_: Endpoint, to: Side, tag: Tag) -> Digest:
+    """Copy what ``source`` names, with all that it consists of, and let ``tag`` name it there.
+
+    :raises RegistryError: also where ``source`` does not exist.
+    """
+    copying = _Copying(client, Side(from_, source.repository), to)
+    root = copying.fetch(source)
+    if to.repository == source.repository:
+        write_manifest(client, to.at, to.repository.tagged(tag), root)
+        return root.digest
+    tree = tuple(copying.tree(root.digest, root, 0))
+    # the blobs of all manifests at once, so that small images do not wait for one another
+    copying.blobs(tuple(manifest for _, manifest in tree))
+    for digest, manifest in tree[:-1]:
+        copying.write(to.repository.at(digest), manifest)
+    copying.write(to.repository.tagged(tag), root)
+    return root.digest
+
+
+class _Copying:
+    """One copy under way."""
+
+    def __init__(self, client: Client, source: Side, to: Side) -> None:
+        self._client = client
+        self._source = source
+        self._to = to
+        self._seen: set[Digest] = set()
+
+    def fetch(self, reference: Reference) -> Manifest:
+        found = read_manifest(self._client, self._source.at, reference)
+        if found is None:
+            raise RegistryError(
+                f"{reference} does not exist", status=404, reason="MANIFEST_UNKNOWN"
+            )
+        return found
+
+    def tree(
+        self, digest: Digest, manifest: Manifest, depth: int
+    ) -> Iterator[tuple[Digest, Manifest]]:
+        """``manifest`` and all below it, each once under its digest, children before parents."""
+        self._seen.add(digest)
+        if depth > MAX_DEPTH or len(self._seen) > MAX_MANIFESTS:
+            doing = f"read {self._source.repository.path}"
+            raise unusable(self._source.at.registry, doing, "the image has too many manifests")
+        for child in manifest.children:
+            if child not in self._seen:
+                found = self.fetch(self._source.repository.at(child))
+                yield from self.tree(child, found, depth + 1)
+        yield digest, manifest
+
+    def blobs(self, tree: tuple[Manifest, ...], *, again: bool = False) -> None:
+        """Bring every blob of ``tree`` over; ``again`` does not ask whether it is there."""
+        needed = {d.digest: d for manifest in tree for d in self._descriptors(manifest)}
+        bring = partial(self._blob, again=again)
+        with ThreadPoolExecutor(WORKERS, "releaser-copy") as pool:
+            for _ in pool.map(bring, needed.values()):
+                pass
+
+    def write(self, reference: Reference, manifest: Manifest) -> None:
+        """Write ``manifest``; where its blobs got lost meanwhile, bring them over again, twice."""
+        for again in (True, True, False):
+            try:
+                return write_manifest(self._client, self._to.at, reference, manifest)
+            except RegistryError as error:
+                if error.reason not in _LOST or not again:
+                    raise
+                self.blobs((manifest,), again=True)
+        return None
+
+    def _descriptors(self, manifest: Manifest) -> tuple[Descriptor, ...]:
+        try:
+            return manifests.blobs(manifest)
+        except manifests.MalformedError as error:
+            doing = f"read {self._source.repository.path}@{manifest.digest}"
+            raise unusable(self._source.at.registry, doing, str(error)) from None
+
+    def _blob(self, blob: Descriptor, *, again: bool) -> None:
+        if not again and self._present(blob):
+            return
+        mount = not again and self._source.at == self._to.at
+        bring = partial(self._bring, blob, mount=mount)
+        self._client.persist(self._to.at, bring, seconds=_seconds(blob))
+
+    def _present(self, blob: Descriptor) -> bool:
+        ask = self._ask_to("HEAD", f"blobs/{blob.digest}", f"look for blob {blob.digest.short}")
+        return self._client.call(ask).status == 200
+
+    def _bring(self, blob: Descriptor, *, mount: bool) -> None:
+        location = self._mounted(blob) if mount else self._begin(blob)
+        if location:
+            self._stream(blob, location)
+
+    def _mounted(self, blob: Descriptor) -> str | None:
+        """Mount the blob: ``None`` where that was all, else where it can be uploaded."""
+        there = self._source.repository.path
+        query = f"blobs/uploads/?mount={quote(str(blob.digest))}&from={quote(there, safe='')}"
+        ask = self._ask_to("POST", query, f"mount blob {blob.digest.short}", pull(there))
+        try:
+            answer = self._client.once(ask)
+        except SetupError:
+            return self._begin(blob)  # a token for both repositories may be more than we get
+        if answer.status == 201:
+            return None
+        return self._location(ask, answer) if answer.status == 202 else self._begin(blob)
+
+    def _begin(self, blob: Descriptor) -> str:
+        ask = self._ask_to("POST", "blobs/uploads/", f"accept blob {blob.digest.short}")
+        answer = self._client.once(ask)
+        if answer.status != 202:
+            raise self._client.refused(ask, answer)
+        return self._location(ask, answer)
+
+    def _location(self, ask: Ask, answer: Answer) -> str:
+        try:
+            return follow(answer.url, answer.headers.get("Location"))
+        except RefusedAddressError as error:
+            raise unusable(ask.at.registry, ask.doing, f"its upload location: {error}") from None
+
+    def _stream(self, blob: Descriptor, location: str) -> None:
+        path = self._source.repository.path
+        doing = f"read blob {blob.digest.short} of {path}"
+        read = Ask(
+            self._source.at, "GET", f"{path}/blobs/{blob.digest}", (pull(path),), doing,
+            seconds=_seconds(blob),
+        )  # fmt: skip
+        with self._client.open(read) as (answer, pieces):
+            if answer.status != 200:
+                raise self._client.refused(read, answer)
+            self._upload(blob, location, _Checked(blob, pieces, read))
+
+    def _upload(self, blob: Descriptor, location: str, body: _Checked) -> None:
+        url = f"{location}{'&' if '?' in location else '?'}digest={quote(str(blob.digest))}"
+        headers: Mapping[str, str] = {"Content-Type": "application/octet-stream"}
+        doing = f"store blob {blob.digest.short} in {self._to.repository.path}"
+        scopes = (push(self._to.repository.path),)
+        ask = Ask(
+            self._to.at, "PUT", "", scopes, doing, headers, body, seconds=_seconds(blob), url=url
+        )
+        answer = self._client.once(ask)
+        if not 200 <= answer.status < 300:
+            raise _session_lost(self._client.refused(ask, answer))
+
+    def _ask_to(self, method: str, path: str, what: str, *more: str) -> Ask:
+        there = self._to.repository.path
+        scopes = (push(there), *more)
+        return Ask(self._to.at, method, f"{there}/{path}", scopes, f"{what} in {there}")
+
+
+class _Checked:
+    """A blob on its way: exactly its bytes, the last piece held back until the digest is right."""
+
+    def __init__(self, blob: Descriptor, pieces: Iterator[bytes], ask: Ask) -> None:
+        self._blob = blob
+        self._pieces = pieces
+        self._ask = ask
+
+    def __len__(self) -> int:
+        return self._blob.size
+
+    def __iter__(self) -> Iterator[bytes]:
+        hashed = hashlib.new(self._blob.digest.value.partition(":")[0])
+        size, held = 0, b""
+        for piece in self._pieces:
+            yield held
+            held = piece
+            size += len(piece)
+            hashed.update(piece)
+            if size > self._blob.size:
+                raise self._wrong(
+                    f"it is larger than the {self._blob.size} bytes that it should be"
+                )
+        if size != self._blob.size or hashed.hexdigest() != self._blob.digest.hex:
+            raise self._wrong("it does not have the digest that it should have")
+        yield held
+
+    def _wrong(self, why: str) -> AttemptError:
+        return unusable(self._ask.at.registry, self._ask.doing, why)
+
+
+def _seconds(blob: Descriptor) -> float:
+    return 60.0 + blob.size / SLOWEST
+
+
+def _session_lost(error: RegistryError) -> RegistryError:
+    # the upload is gone, the blob can be sent in a new one (distribution specification, code-8/416)
+    error.retryable = error.retryable or error.status in {404, 416}
+    return error

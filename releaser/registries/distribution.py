@@ -1,0 +1,99 @@
+"""Registries through the OCI distribution API (specification 1.1), as the program sees them."""
+
+from __future__ import annotations
+
+import os
+
+from releaser.core.oci import Digest, Manifest, Reference, Repository, Tag
+from releaser.registries.credentials import DockerConfig, Logins
+from releaser.registries.hosts import Endpoint, endpoint
+from releaser.registries.retry import Clock, Patience
+
+
+class Distribution:
+    """All registries; implements :class:`releaser.interfaces.Registry`; callable from many threads.
+
+    ``insecure`` are the hosts (``host`` or ``host:port``) that are spoken to in plain http, besides
+    this machine itself. ``logins`` are Docker's by default. ``realms`` are hosts of token services
+    that may be shown a login although they are not under the registry's own domain; by default
+    those in ``RELEASER_AUTH_REALMS`` (separated by commas).
+
+    Beyond what the interface says, :meth:`put` and :meth:`copy` raise
+    :class:`~releaser.errors.UnknownError` where writes and reads contradict each other to the end.
+    """
+
+    def __init__(
+        self,
+        *,
+        insecure: frozenset[str] = frozenset(),
+        logins: Logins | None = None,
+        realms: frozenset[str] | None = None,
+        patience: Patience | None = None,
+        clock: Clock | None = None,
+        idle: float = 30.0,
+    ) -> None:
+        from releaser.registries.authority import Authority
+        from releaser.registries.client import Client
+        from releaser.registries.transport import Transport
+
+        clock = clock or Clock()
+        transport = Transport(idle=idle)
+        logins = logins or DockerConfig.from_environment()
+        allowed = _realms_of_environment() if realms is None else realms
+        authority = Authority(transport, logins, allowed, clock)
+        self._client = Client(transport, authority, patience or Patience(), clock)
+        self._insecure = insecure
+
+    def check_push(self, repository: Repository) -> None:
+        """Raise where a push to ``repository`` would be refused; an upload is begun and cancelled.
+
+        :raises SetupError: where the registry forbids it, rejects us or cannot be reached.
+        """
+        from releaser.registries.writing import check_push
+
+        check_push(self._client, self._at(repository), repository)
+
+    def digest(self, reference: Reference) -> Digest | None:
+        """What ``reference`` names, as the registry says; ``None`` where it does not exist."""
+        from releaser.registries.reading import read_digest
+
+        return read_digest(self._client, self._at(reference.repository), reference)
+
+    def manifest(self, reference: Reference) -> Manifest | None:
+        """The bytes behind ``reference`` (at most 4 MiB), hashed and looked into."""
+        from releaser.registries.reading import read_manifest
+
+        return read_manifest(self._client, self._at(reference.repository), reference)
+
+    def tags(self, repository: Repository) -> tuple[str, ...]:
+        """All tags of ``repository``, sorted; empty where it does not exist."""
+        from releaser.registries.reading import read_tags
+
+        return read_tags(self._client, self._at(repository), repository)
+
+    def put(self, repository: Repository, tag: Tag, manifest: Manifest) -> None:
+        """Let ``tag`` name ``manifest``; returns when a GET has returned exactly its bytes.
+
+        :raises UnknownError: where nobody can say whether it does.
+        """
+        from releaser.registries.writing import write_manifest
+
+        write_manifest(self._client, self._at(repository), repository.tagged(tag), manifest)
+
+    def copy(self, source: Reference, to: Repository, tag: Tag) -> Digest:
+        """Copy an image or an index with all that it consists of; the digest stays what it was.
+
+        :raises UnknownError: as :meth:`put`.
+        """
+        from releaser.registries.copying import Side, copy_image
+
+        side = Side(self._at(to), to)
+        return copy_image(self._client, source, self._at(source.repository), side, tag)
+
+    def _at(self, repository: Repository) -> Endpoint:
+        return endpoint(repository.registry, self._insecure)
+
+
+def _realms_of_environment() -> frozenset[str]:
+    value = os.environ.get("RELEASER_AUTH_REALMS", "")
+    return frozenset(part.strip() for part in value.split(",") if part.strip())

@@ -1,0 +1,132 @@
+"""What a manifest or an index says, read from bytes that a registry sent.
+
+The bytes are never changed, only looked into, and only as far as is needed: what they are, which
+blobs and which other manifests they need. A document that can be read in two ways (a manifest that
+is also an index: CVE-2021-41190; a key that stands twice) is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from releaser.core.oci import Digest, Manifest
+from releaser.errors import SpecError
+
+MAX_MANIFEST = 4 * 1024 * 1024
+MAX_ENTRIES = 5000
+
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+INDEXES = frozenset({OCI_INDEX, DOCKER_INDEX})
+KNOWN = INDEXES | {OCI_MANIFEST, DOCKER_MANIFEST}
+ACCEPT = f"{OCI_INDEX}, {OCI_MANIFEST}, {DOCKER_INDEX}, {DOCKER_MANIFEST}"
+
+_FOREIGN = ("application/vnd.docker.image.rootfs.foreign.", "application/vnd.oci.image.layer.nond")
+"""Layers that registries need not hold; their ``urls`` are never followed."""
+
+
+class MalformedError(Exception):
+    """The bytes are no manifest that we can use; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """What a manifest says of a blob: its digest, its size in bytes, and what it is."""
+
+    digest: Digest
+    size: int
+    media_type: str
+
+    @property
+    def foreign(self) -> bool:
+        """Whether a registry may lack it."""
+        return self.media_type.startswith(_FOREIGN)
+
+
+def parse(body: bytes, content_type: str) -> Manifest:
+    """The manifest in ``body``, which came as ``content_type`` (a header; it may be empty).
+
+    :raises MalformedError: where it is none, is ambiguous or of a kind that we do not know.
+    """
+    document = _document(body)
+    media_type = _media_type(document, content_type)
+    if media_type in INDEXES:
+        children = tuple(d.digest for d in _list(document, "manifests"))
+        return Manifest(media_type, body, None, children)
+    return Manifest(media_type, body, _descriptor(document.get("config")).digest)
+
+
+def blobs(manifest: Manifest) -> tuple[Descriptor, ...]:
+    """The blobs that a registry must hold before it takes ``manifest``, each once; no foreign ones.
+
+    :raises MalformedError: as :func:`parse`.
+    """
+    if manifest.media_type in INDEXES:
+        return ()
+    document = _document(manifest.body)
+    found = (_descriptor(document.get("config")), *_list(document, "layers"))
+    return tuple({d.digest: d for d in found if not d.foreign}.values())
+
+
+def _document(body: bytes) -> Mapping[str, object]:
+    try:
+        document = json.loads(body.decode("utf-8"), object_pairs_hook=_object)
+    except (ValueError, RecursionError):
+        raise MalformedError("it is not the JSON of a manifest") from None
+    if not isinstance(document, dict):
+        raise MalformedError("it is not a JSON object")
+    return document
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError
+    return made
+
+
+def _media_type(document: Mapping[str, object], content_type: str) -> str:
+    header = content_type.partition(";")[0].strip().lower()
+    inside = document.get("mediaType") or _shape(document)
+    if document.get("schemaVersion") != 2:
+        raise MalformedError("it is a manifest of an old schema")
+    if not isinstance(inside, str) or inside not in KNOWN:
+        raise MalformedError("it is a manifest of an unknown kind")
+    if header in KNOWN and header != inside and document.get("mediaType"):
+        raise MalformedError(f"it was sent as {header} and calls itself {inside}")
+    kind = header if header in KNOWN and not document.get("mediaType") else inside
+    if ("manifests" in document) != (kind in INDEXES) or ("layers" in document) == (
+        kind in INDEXES
+    ):
+        raise MalformedError("it is both a manifest and an index, or neither")
+    return kind
+
+
+def _shape(document: Mapping[str, object]) -> str:
+    # "mediaType" is optional in OCI documents (image-spec, "Image Manifest Property Descriptions")
+    return OCI_INDEX if "manifests" in document else OCI_MANIFEST
+
+
+def _list(document: Mapping[str, object], name: str) -> tuple[Descriptor, ...]:
+    entries = document.get(name)
+    if not isinstance(entries, list) or len(entries) > MAX_ENTRIES:
+        raise MalformedError(f'its "{name}" is no list, or a list that is too long')
+    return tuple(_descriptor(entry) for entry in entries)
+
+
+def _descriptor(entry: object) -> Descriptor:
+    if not isinstance(entry, dict):
+        raise MalformedError("a descriptor in it is no JSON object")
+    digest, size, kind = entry.get("digest"), entry.get("size"), entry.get("mediaType", "")
+    if not isinstance(digest, str) or not isinstance(kind, str):
+        raise MalformedError("a descriptor in it has no digest")
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < 1 << 50:
+        raise MalformedError("a descriptor in it has no proper size")
+    try:
+        return Descriptor(Digest(digest), size, kind)
+    except SpecError as error:
+        raise MalformedError(error.message) from None

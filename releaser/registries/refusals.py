@@ -1,0 +1,144 @@
+"""What to tell a user of an answer that is not the one we hoped for.
+
+Messages name the registry, what was asked of it, and what it said: cut short, on one line, without
+control characters and without our own secrets, should it have sent them back.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+
+from releaser.core.oci import DOCKER_HUB
+from releaser.errors import RegistryError, SetupError
+from releaser.registries.failures import Failure, NoAnswerError
+from releaser.registries.retry import RETRIED
+from releaser.registries.transport import Answer
+
+MAX_SAID = 300
+
+_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
+_REASON = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+_HINTS = {
+    "TOOMANYREQUESTS": "wait a while, or log in: limits for anonymous users are lower",
+    "NAME_UNKNOWN": "create the repository at the registry first",
+    "MANIFEST_BLOB_UNKNOWN": "run it again: what the image consists of is uploaded anew",
+    "BLOB_UNKNOWN": "run it again: what the image consists of is uploaded anew",
+}
+
+
+class AttemptError(RegistryError):
+    """One try that failed: ``asked`` are the seconds that the registry wants to be left alone for,
+    ``failure`` says how no answer came (``None`` where one came)."""
+
+    asked: float | None = None
+    failure: Failure | None = None
+
+
+def refused(registry: str, doing: str, answer: Answer, secrets: Iterable[str] = ()) -> AttemptError:
+    """The error of a status that means no; ``doing`` reads like "read acme/api:1"."""
+    reason, said = what_was_said(answer, secrets)
+    verb = "failed when asked to" if answer.status >= 500 else "would not"
+    details = [("status", _status(answer.status))]
+    if said:
+        details.append(("registry says", said))
+    return AttemptError(
+        f"registry {registry} {verb} {doing}",
+        status=answer.status,
+        reason=reason,
+        retryable=answer.status in RETRIED,
+        details=details,
+        hint=_HINTS.get(reason or "")
+        or (_HINTS["TOOMANYREQUESTS"] if answer.status == 429 else None),
+    )
+
+
+def unanswered(registry: str, doing: str, error: NoAnswerError) -> AttemptError:
+    """The error of a try without a usable answer."""
+    message = f"registry {registry} gave no usable answer when asked to {doing}"
+    made = AttemptError(message, retryable=error.retryable, details=(("cause", error.why),))
+    made.failure = error.failure
+    return made
+
+
+def unusable(registry: str, doing: str, why: str, *, retryable: bool = False) -> AttemptError:
+    """The error of an answer that says yes and is nevertheless wrong."""
+    message = f"registry {registry} gave a wrong answer when asked to {doing}"
+    return AttemptError(message, retryable=retryable, details=(("cause", why),))
+
+
+def unauthorized(
+    registry: str, doing: str, answer: Answer, *, known: bool, secrets: Iterable[str] = ()
+) -> SetupError:
+    """The error of a registry that does not accept us; ``known`` tells that we had a login."""
+    _, said = what_was_said(answer, secrets)
+    verb = "rejects the credentials" if known else "asks for credentials"
+    details = [("asked to", doing), ("status", _status(answer.status))]
+    if said:
+        details.append(("registry says", said))
+    hint = f"run `{login_command(registry)}`"
+    if not known:  # Docker Hub says the same of what does not exist
+        hint += ", or look whether the repository exists"
+    return SetupError(f"registry {registry} {verb}", details=details, hint=hint)
+
+
+def unreachable(registry: str, error: RegistryError) -> SetupError:
+    """The error of a registry that could not be talked to at all."""
+    untrusted = isinstance(error, AttemptError) and error.failure is Failure.UNTRUSTED
+    return SetupError(
+        f"registry {registry} cannot be reached",
+        details=error.details,
+        hint="let SSL_CERT_FILE name the certificate authority that it uses"
+        if untrusted
+        else "check the name, the network and HTTPS_PROXY",
+    )
+
+
+def login_command(registry: str) -> str:
+    """What a user types to log in."""
+    return "docker login" if registry == DOCKER_HUB else f"docker login {registry}"
+
+
+def what_was_said(answer: Answer, secrets: Iterable[str] = ()) -> tuple[str | None, str]:
+    """The registry's error code, if it gave a proper one, and its words, made harmless."""
+    kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    try:
+        content = json.loads(answer.body) if answer.body else None
+    except (ValueError, RecursionError):
+        if kind in {"text/plain", "application/json"}:
+            return None, clean(answer.body.decode("utf-8", "replace"), secrets)
+        return None, clean(f"({kind or 'no content type'}, {len(answer.body)} bytes)")
+    reason, said = _from_json(content)
+    return reason, clean(said, secrets)
+
+
+def clean(text: str, secrets: Iterable[str] = ()) -> str:
+    """``text`` on one line of bounded length, without invisible characters and ``secrets``."""
+    for secret in secrets:
+        if len(secret) >= 4:
+            text = text.replace(secret, "***")
+    text = _INVISIBLE.sub(" ", text).strip()
+    return text if len(text) <= MAX_SAID else text[: MAX_SAID - 1] + "…"
+
+
+def _from_json(content: object) -> tuple[str | None, str]:
+    if not isinstance(content, Mapping):
+        return None, ""
+    errors = content.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors else content
+    if not isinstance(first, Mapping):
+        return None, ""
+    code = first.get("code")
+    reason = code if isinstance(code, str) and _REASON.fullmatch(code) else None
+    names = ("message", "error_description", "error", "details", "detail")
+    said = next((first[n] for n in names if isinstance(first.get(n), str) and first[n]), "")
+    return reason, ": ".join(part for part in (reason, said) if part)
+
+
+def _status(status: int) -> str:
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)

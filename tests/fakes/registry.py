@@ -1,0 +1,270 @@
+"""Registries in memory: what the interface promises, scripted failures, and a record of calls."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from releaser.core.oci import Digest, Manifest, Reference, Repository, Tag
+from releaser.errors import RegistryError, ReleaserError
+
+IMAGE_TYPE = "application/vnd.oci.image.manifest.v1+json"
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
+
+
+@dataclass(frozen=True)
+class Image:
+    """A manifest or an index, and all that it consists of."""
+
+    manifest: Manifest
+    blobs: Mapping[Digest, bytes] = field(default_factory=dict)
+    children: tuple[Image, ...] = ()
+
+    @property
+    def digest(self) -> Digest:
+        return self.manifest.digest
+
+
+def image(
+    text: str = "hello", *, layers: int = 1, labels: Mapping[str, str] | None = None
+) -> Image:
+    """An image whose layers hold ``text``: the same text, the same digest."""
+    contents = [f"{text} {number}".encode() for number in range(layers)]
+    config = _json(
+        {
+            "architecture": "amd64",
+            "os": "linux",
+            "config": {"Labels": dict(labels or {})},
+            "rootfs": {"type": "layers", "diff_ids": [str(Digest.of(c)) for c in contents]},
+        }
+    )
+    document = {
+        "schemaVersion": 2,
+        "mediaType": IMAGE_TYPE,
+        "config": descriptor(config, "application/vnd.oci.image.config.v1+json"),
+        "layers": [descriptor(c, "application/vnd.oci.image.layer.v1.tar") for c in contents],
+    }
+    manifest = Manifest(IMAGE_TYPE, _json(document), Digest.of(config))
+    return Image(manifest, {Digest.of(blob): blob for blob in (config, *contents)})
+
+
+def index(*images: Image) -> Image:
+    """An index over ``images``, the first one for amd64, the others for made-up platforms."""
+    document = {
+        "schemaVersion": 2,
+        "mediaType": INDEX_TYPE,
+        "manifests": [
+            {
+                **descriptor(child.manifest.body, child.manifest.media_type),
+                "platform": {"os": "linux", "architecture": f"cpu{n}" if n else "amd64"},
+            }
+            for n, child in enumerate(images)
+        ],
+    }
+    children = tuple(child.digest for child in images)
+    return Image(Manifest(INDEX_TYPE, _json(document), None, children), {}, images)
+
+
+def descriptor(content: bytes, media_type: str) -> dict[str, object]:
+    """What a manifest says of ``content``."""
+    return {"mediaType": media_type, "digest": str(Digest.of(content)), "size": len(content)}
+
+
+@dataclass(frozen=True)
+class Call:
+    """A method's name and what it was called with: a reference or a repository, as text."""
+
+    method: str
+    subject: str
+
+
+@dataclass
+class _Repository:
+    blobs: dict[Digest, bytes] = field(default_factory=dict)
+    manifests: dict[Digest, Manifest] = field(default_factory=dict)
+    tags: dict[str, Digest] = field(default_factory=dict)
+
+
+@dataclass
+class _Fault:
+    method: str
+    subject: str
+    error: ReleaserError
+    times: int | None
+    after: bool
+
+
+class FakeRegistry:
+    """All registries, in memory; callable from many threads.
+
+    Like a real one it refuses a manifest whose blobs or children it lacks. ``calls`` has every call
+    of the interface's methods in the order in which they came.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.repositories: dict[Repository, _Repository] = {}
+        self._faults: list[_Fault] = []
+        self._lock = threading.RLock()
+
+    # -- what a test arranges and looks at
+
+    def seed(self, reference: Reference | str, content: Image) -> Digest:
+        """Let ``reference`` name ``content``, complete; not recorded as a call."""
+        at = Reference.parse(reference) if isinstance(reference, str) else reference
+        with self._lock:
+            held = self._hold(at.repository)
+            self._fill(held, content)
+            if at.tag:
+                held.tags[at.tag.value] = content.digest
+        return content.digest
+
+    def seed_image(self, reference: Reference | str, text: str = "hello") -> Digest:
+        """Let ``reference`` name a small image; the same text, the same digest."""
+        return self.seed(reference, image(text))
+
+    def fail(
+        self,
+        method: str,
+        subject: str,
+        error: ReleaserError,
+        *,
+        times: int | None = 1,
+        after: bool = False,
+    ) -> None:
+        """Let the next ``times`` calls (``None``: all) of ``method`` raise ``error``.
+
+        ``subject`` is a reference or repository in full, or ``"*"``. ``after`` lets the call have
+        its effect first, as when an acknowledgement gets lost.
+        """
+        self._faults.append(_Fault(method, subject, error, times, after))
+
+    def tag_of(self, reference: str) -> Digest | None:
+        """What a tag names now; not recorded as a call."""
+        at = Reference.parse(reference)
+        return self._find(at)
+
+    def called(self, method: str) -> list[str]:
+        """The subjects of all calls of ``method`` so far."""
+        with self._lock:
+            return [call.subject for call in self.calls if call.method == method]
+
+    # -- the interface
+
+    def check_push(self, repository: Repository) -> None:
+        self._enter("check_push", repository)
+        self._leave("check_push", repository)
+
+    def digest(self, reference: Reference) -> Digest | None:
+        self._enter("digest", reference)
+        found = self._find(reference)
+        self._leave("digest", reference)
+        return found
+
+    def manifest(self, reference: Reference) -> Manifest | None:
+        self._enter("manifest", reference)
+        found = self._manifest(reference)
+        self._leave("manifest", reference)
+        return found
+
+    def tags(self, repository: Repository) -> tuple[str, ...]:
+        self._enter("tags", repository)
+        with self._lock:
+            held = self.repositories.get(repository)
+            found = tuple(sorted(held.tags)) if held else ()
+        self._leave("tags", repository)
+        return found
+
+    def put(self, repository: Repository, tag: Tag, manifest: Manifest) -> None:
+        subject = repository.tagged(tag)
+        self._enter("put", subject)
+        self._put(repository, tag, manifest)
+        self._leave("put", subject)
+
+    def copy(self, source: Reference, to: Repository, tag: Tag) -> Digest:
+        subject = to.tagged(tag)
+        self._enter("copy", subject)
+        with self._lock:
+            root = self._manifest(source)
+            if root is None:
+                raise RegistryError(
+                    f"{source} does not exist", status=404, reason="MANIFEST_UNKNOWN"
+                )
+            self._transfer(self._hold(source.repository), self._hold(to), root)
+            self._put(to, tag, root)
+        self._leave("copy", subject)
+        return root.digest
+
+    # -- inside
+
+    def _enter(self, method: str, subject: object) -> None:
+        with self._lock:
+            self.calls.append(Call(method, str(subject)))
+        self._strike(method, subject, after=False)
+
+    def _leave(self, method: str, subject: object) -> None:
+        self._strike(method, subject, after=True)
+
+    def _strike(self, method: str, subject: object, *, after: bool) -> None:
+        with self._lock:
+            for fault in self._faults:
+                fits = fault.method == method and fault.subject in {"*", str(subject)}
+                if fits and fault.after == after and fault.times != 0:
+                    fault.times = None if fault.times is None else fault.times - 1
+                    raise fault.error
+
+    def _hold(self, repository: Repository) -> _Repository:
+        return self.repositories.setdefault(repository, _Repository())
+
+    def _fill(self, held: _Repository, content: Image) -> None:
+        held.blobs.update(content.blobs)
+        for child in content.children:
+            self._fill(held, child)
+        held.manifests[content.digest] = content.manifest
+
+    def _find(self, reference: Reference) -> Digest | None:
+        found = self._manifest(reference)
+        return found.digest if found else None
+
+    def _manifest(self, reference: Reference) -> Manifest | None:
+        with self._lock:
+            held = self.repositories.get(reference.repository)
+            if held is None:
+                return None
+            digest = reference.digest or held.tags.get(reference.wanted)
+            return held.manifests.get(digest) if digest else None
+
+    def _put(self, repository: Repository, tag: Tag, manifest: Manifest) -> None:
+        with self._lock:
+            held = self._hold(repository)
+            missing = [d for d in _blobs(manifest) if d not in held.blobs]
+            missing += [d for d in manifest.children if d not in held.manifests]
+            if missing:
+                raise RegistryError(
+                    f"registry {repository.registry} would not write {repository.path}:{tag}",
+                    status=400,
+                    reason="MANIFEST_BLOB_UNKNOWN",
+                    details=(("missing", str(missing[0])),),
+                )
+            held.manifests[manifest.digest] = manifest
+            held.tags[tag.value] = manifest.digest
+
+    def _transfer(self, source: _Repository, to: _Repository, manifest: Manifest) -> None:
+        for digest in _blobs(manifest):
+            to.blobs[digest] = source.blobs[digest]
+        for child in manifest.children:
+            self._transfer(source, to, source.manifests[child])
+            to.manifests[child] = source.manifests[child]
+
+
+def _blobs(manifest: Manifest) -> list[Digest]:
+    document = json.loads(manifest.body)
+    found = [document.get("config"), *document.get("layers", ())]
+    return [Digest(entry["digest"]) for entry in found if entry]
+
+
+def _json(document: object) -> bytes:
+    # indented as few programs do it, so that whoever writes manifests anew is found out
+    return json.dumps(document, indent=3).encode()
