@@ -1,0 +1,205 @@
+"""The Docker Engine as the store that builds go to and pushes come from."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from releaser.core.events import Notice
+from releaser.core.facts import EngineFacts, LocalImage
+from releaser.core.oci import Digest, Reference
+from releaser.engines.docker_client import Connection, header_value
+from releaser.engines.docker_credentials import Login
+from releaser.engines.docker_errors import failed, translated
+from releaser.engines.docker_push import PushStream, broken_off
+from releaser.engines.docker_stream import Transfer, Transfers
+from releaser.errors import EngineError, RegistryError, ReleaserError, SetupError, SpecError
+from releaser.interfaces import Listener
+
+PUSH_TRIES = 4
+PUSH_IDLE_SECONDS = 120.0
+RESOLVE_SECONDS = 30.0
+_BACKOFF_SECONDS = (1.0, 4.0, 15.0)
+_REFUSALS = (401, 403, 404)
+
+Pause = Callable[[threading.Event, float], object]
+"""Waits so many seconds, or until the event is set."""
+
+
+class DockerEngine:
+    """:class:`releaser.interfaces.Engine` through docker-py; usable from several threads."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        pause: Pause = threading.Event.wait,
+        idle_seconds: float = PUSH_IDLE_SECONDS,
+    ) -> None:
+        self._connection = connection
+        self._pause = pause
+        self._idle_seconds = idle_seconds
+        self._transfers = Transfers()
+
+    def check(self) -> EngineFacts:
+        """What answers; raises :class:`SetupError` where nothing does."""
+        with translated("the Docker engine does not say what it is", _setup):
+            return self._connection.facts()
+
+    def images(self, label: str) -> tuple[LocalImage, ...]:
+        """Every image in the store that carries ``label``, in one call."""
+        with translated("cannot list the images in the Docker engine"):
+            found = self._connection.client.api.images(filters={"label": label})
+            return tuple(sorted((_local(item, label) for item in found), key=_by_id))
+
+    def resolve(self, reference: Reference) -> Digest | None:
+        """The digest that a base image has now.
+
+        The engine asks the registry, so that its mirrors and certificates apply. Where no registry
+        would say, it is the digest under which the engine once pulled or pushed the image.
+        ``None`` where the image is in the engine only, or nowhere.
+        """
+        if reference.digest:
+            return reference.digest
+        digest, refused = self._in_registry(reference)
+        return digest or self._in_store(reference, refused=refused)
+
+    def _in_registry(self, reference: Reference) -> tuple[Digest | None, bool]:
+        """The digest in the registry, and whether the registry has refused to give one."""
+        from docker.errors import APIError
+
+        path = f"/distribution/{_named(reference)}/json"
+        try:
+            with translated(f"cannot look up {reference}"):
+                headers = {"X-Registry-Auth": header_value(self._login(reference))}
+                answer = self._connection.get(path, headers=headers, seconds=RESOLVE_SECONDS)
+                return Digest(str(answer["Descriptor"]["digest"])), False
+        except SetupError:
+            raise
+        except (EngineError, SpecError, KeyError, TypeError) as error:
+            cause = error.__cause__
+            return None, isinstance(cause, APIError) and cause.status_code in _REFUSALS
+
+    def _in_store(self, reference: Reference, *, refused: bool) -> Digest | None:
+        image = self._inspect(reference)
+        if image is None:
+            return None
+        known = _references(image.get("RepoDigests"))
+        own = (one.digest for one in known if one.repository == reference.repository)
+        digest = next(own, None)
+        # The containerd store, where digest and id are the same, gives one to images that were
+        # never pushed too. Where the registry has just said that it has none, this is such a one.
+        return None if refused and str(digest) == image["Id"] else digest
+
+    def local_id(self, reference: Reference) -> Digest | None:
+        """The id of the image that the store calls ``reference``, ``None`` where there is none."""
+        image = self._inspect(reference)
+        return Digest(str(image["Id"])) if image else None
+
+    def _inspect(self, reference: Reference) -> Mapping[str, Any] | None:
+        from docker.errors import NotFound
+
+        with translated(f"cannot look at {reference} in the Docker engine"):
+            try:
+                api: Any = self._connection.client.api
+                image: Mapping[str, Any] = api.inspect_image(_named(reference))
+            except NotFound:
+                return None
+            return image
+
+    def name(self, image_id: Digest, references: Sequence[Reference]) -> None:
+        """Give an image in the store further references."""
+        for reference in references:
+            with translated(f"cannot give the image {image_id.short} the name {reference}"):
+                self._connection.client.api.tag(
+                    str(image_id), str(reference.repository), str(reference.tag or "latest")
+                )
+
+    def push(self, reference: Reference, listener: Listener) -> None:
+        """Upload what ``reference`` names; up to four tries where the fault may pass.
+
+        Raises:
+            RegistryError: the registry refused or did not answer, or nothing moved for two minutes.
+            EngineError: the engine has no such image, or the push was cancelled.
+            SetupError: the registry wants a login, or the login at hand cannot be read.
+        """
+        with self._transfers.begin() as transfer:
+            for attempt in range(1, PUSH_TRIES + 1):
+                try:
+                    self._push_once(reference, listener, transfer)
+                except RegistryError as error:
+                    _stop_if_cancelled(reference, transfer)
+                    if not error.retryable or attempt == PUSH_TRIES:
+                        raise
+                    self._wait(attempt, error, listener, transfer)
+                    _stop_if_cancelled(reference, transfer)
+                else:
+                    return
+
+    def _push_once(self, reference: Reference, listener: Listener, transfer: Transfer) -> None:
+        headers = {"X-Registry-Auth": header_value(self._login(reference))}
+        # Without a tag the engine would push every tag that it has of the repository.
+        params = {"tag": str(reference.tag or "latest")}
+        path = f"/images/{reference.repository}/push"
+        with (
+            translated(f"cannot push {reference}", broken_off(reference)),
+            self._connection.stream(
+                path, transfer, params=params, headers=headers, seconds=self._idle_seconds
+            ) as records,
+        ):
+            PushStream(reference, listener).read(records)
+
+    def _wait(
+        self, attempt: int, error: RegistryError, listener: Listener, transfer: Transfer
+    ) -> None:
+        longest = _BACKOFF_SECONDS[attempt - 1]
+        seconds = random.uniform(longest / 2, longest)  # noqa: S311 - spreads the load
+        again = f"trying again in {seconds:.0f} s ({attempt + 1} of {PUSH_TRIES})"
+        listener.on(Notice(f"{error.message}; {again}"))
+        self._pause(transfer.cancelled, seconds)
+
+    def _login(self, reference: Reference) -> Login:
+        return self._connection.login(reference.repository.registry)
+
+    def cancel(self) -> None:
+        """Stop every transfer under way, soon."""
+        self._transfers.cancel()
+
+
+def _stop_if_cancelled(reference: Reference, transfer: Transfer) -> None:
+    if transfer.cancelled.is_set():
+        raise EngineError(f"the push of {reference} was stopped") from None
+
+
+def _setup(doing: str, cause: str, error: BaseException) -> ReleaserError:
+    return SetupError(failed(doing, cause, error).message, hint="see docker info")
+
+
+def _local(item: Mapping[str, Any], label: str) -> LocalImage:
+    return LocalImage(
+        image_id=Digest(str(item["Id"])),
+        fingerprint=(item.get("Labels") or {}).get(label),
+        references=_references(item.get("RepoTags")),
+        digests=_references(item.get("RepoDigests")),
+    )
+
+
+def _by_id(image: LocalImage) -> Digest:
+    return image.image_id
+
+
+def _references(names: Iterable[str] | None) -> tuple[Reference, ...]:
+    """The references in a list of the engine's; ``<none>`` and what is not legal are left out."""
+    found = []
+    for name in names or ():
+        try:
+            found.append(Reference.parse(name))
+        except SpecError:
+            continue
+    return tuple(found)
+
+
+def _named(reference: Reference) -> str:
+    return str(reference if reference.tag or reference.digest else reference.with_tag("latest"))
