@@ -31,6 +31,7 @@ lint: ## check style, types and the layers
 	.venv/bin/ruff format --check
 	.venv/bin/mypy --strict releaser tests
 	.venv/bin/lint-imports
+	.venv/bin/python -m pytest -q tests/test_architecture.py
 
 down: ## end what engine, demo and test started
 	@.ci/engine down

@@ -112,3 +112,6 @@ class Contexts(Protocol):
 
         ``.dockerignore`` is applied as Docker does (the one beside ``dockerfile`` first).
         """
+
+    def explain_missing(self, context: str, dockerfile: str, source: str) -> str:
+        """Why nothing is found for a COPY source: one line for people."""

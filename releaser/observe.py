@@ -48,16 +48,20 @@ def context_files(contexts: Contexts, image: ResolvedImage) -> dict[str, Context
     return found
 
 
-def missing_sources(image: ResolvedImage, files: dict[str, ContextFacts]) -> list[SpecError]:
+def missing_sources(
+    contexts: Contexts, image: ResolvedImage, files: dict[str, ContextFacts]
+) -> list[SpecError]:
     """A complaint for each COPY source that matches nothing."""
+    folders = {"": (image.context, image.dockerfile)}
+    folders |= {name: (folder, "") for name, folder in image.folders}
     return [
         SpecError(
             f'image "{image.name}" copies "{source}", which is not in the build context',
             at=Location(image.dockerfile, line),
             details=(("context", image.context),),
-            hint="check the path and .dockerignore",
+            hint=contexts.explain_missing(*folders[name], source),
         )
-        for facts in files.values()
+        for name, facts in files.items()
         for source, line in facts.missing
     ]
 

@@ -257,7 +257,7 @@ def _fingerprints(
     missing = [
         complaint
         for image, found in zip(images, files, strict=True)
-        for complaint in missing_sources(image, found)
+        for complaint in missing_sources(contexts, image, found)
     ]
     if missing:
         raise SpecError.together(missing)
@@ -279,7 +279,7 @@ def _candidates(
     found = []
     for name in selection.closure:
         rules = spec.images[name].tags
-        rules = tag_policy.DEFAULT_TAGS if rules is None else rules
+        rules = tag_policy.default_tags(version) if rules is None else rules
         try:
             wanted, skipped = tag_policy.evaluate(rules, known(name), version, source)
         except SpecError as error:
@@ -307,7 +307,9 @@ def _base_concerns(bases: Mapping[str, Digest | None]) -> tuple[Concern, ...]:
     )
 
 
-def refuse(prepared: Prepared, *, push: bool, allow_dirty: bool) -> None:
+def refuse(
+    prepared: Prepared, *, push: bool, allow_dirty: bool, given_version: bool = False
+) -> None:
     """Raise where a release of this plan would be wrong, before anything is touched.
 
     Raises:
@@ -329,6 +331,16 @@ def refuse(prepared: Prepared, *, push: bool, allow_dirty: bool) -> None:
             "the tree has changes that are not committed",
             details=(("changed", shown),),
             hint="commit them, or pass --allow-dirty",
+        )
+    if push and not any(image.references for image in prepared.plan.images):
+        raise SetupError(
+            "no image would get a tag: there is neither a version nor a commit to name them by",
+            hint="pass --version 1.0.0, or release from a git checkout",
+        )
+    if push and source.shallow and not given_version and not source.tags:
+        raise SetupError(
+            "the clone is shallow, so the last version is not known",
+            hint="fetch it: actions/checkout with fetch-depth: 0, or git fetch --unshallow",
         )
 
 
@@ -421,7 +433,7 @@ def check(project: Project, contexts: Contexts) -> ImageGraph:
     selection = build_graph(project, contexts, lambda _: {}, host_platform(), request)
     images = list(selection.resolved.values())
     found = concurrently(
-        lambda image: missing_sources(image, context_files(contexts, image)), images
+        lambda image: missing_sources(contexts, image, context_files(contexts, image)), images
     )
     complaints = [complaint for some in found for complaint in some]
     if complaints:

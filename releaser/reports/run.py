@@ -145,9 +145,9 @@ def image_outcome(image: ImagePlan, own: list[StepRecord], run: Run) -> str:
     outcomes = {record.outcome for record in own}
     for outcome in (Outcome.FAILED, Outcome.BLOCKED, Outcome.CANCELLED):
         if outcome in outcomes:
-            return outcome.value
+            return str(outcome.value)
     if own:
-        return Outcome.DONE.value
+        return str(Outcome.DONE.value)
     return "up-to-date" if not image.changes else "not-pushed"
 
 

@@ -1,0 +1,259 @@
+"""What the workers do: a batch of builds, or one other step, and what each came to.
+
+Everything here runs in worker threads. Nothing is raised: a step that fails is a result, and so is
+a bug of an adapter, since a worker that dies without a word would be waited for in vain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from releaser.core.events import (
+    BuildCancelled,
+    BuildFailed,
+    BuildResult,
+    Built,
+    Event,
+    Outcome,
+    StepProgress,
+)
+from releaser.core.oci import Digest, Manifest, Reference
+from releaser.core.steps import BuildStep, CopyStep, NameStep, PushStep, Step, TagKind, TagStep
+from releaser.errors import (
+    EngineError,
+    InternalError,
+    RegistryError,
+    ReleaserError,
+    StepError,
+    UnknownError,
+)
+from releaser.interfaces import Builder, Engine, Listener, Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Doers:
+    """Those who do the steps; ``builder`` and ``engine`` may be absent where no step needs them."""
+
+    registry: Registry
+    engine: Engine | None = None
+    builder: Builder | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a worker reports: a step, what it came to, and how long it took."""
+
+    key: str
+    outcome: Outcome
+    seconds: float
+    error: ReleaserError | None = None
+    digest: Digest | None = None
+
+
+class _Named:
+    """A listener for one step: gives its key and image to what an engine says of a transfer."""
+
+    def __init__(self, inner: Listener, key: str, image: str) -> None:
+        self._inner, self._key, self._image = inner, key, image
+
+    def on(self, event: Event) -> None:
+        if isinstance(event, StepProgress):
+            event = replace(event, key=self._key, image=self._image)
+        self._inner.on(event)
+
+
+class Ending(Protocol):
+    """Tells whether a run is being ended, so that what fails now was stopped by us."""
+
+    @property
+    def builds_stopped(self) -> bool:
+        """Whether the builder was told to stop."""
+
+    @property
+    def uploads_stopped(self) -> bool:
+        """Whether the engine was told to stop its uploads."""
+
+
+class Workers:
+    """Does the steps of one run; every method is called from many threads."""
+
+    def __init__(
+        self,
+        steps: Mapping[str, Step],
+        doers: Doers,
+        listener: Listener,
+        clock: Callable[[], float],
+        ending: Ending,
+    ) -> None:
+        self._steps, self._doers, self._listener = steps, doers, listener
+        self._clock, self._ending = clock, ending
+        self._manifests: dict[Reference, Manifest] = {}
+        self._ids: dict[str, Digest] = {}
+
+    def build(self, keys: Sequence[str]) -> list[Done]:
+        """Build a batch, upstreams before dependants."""
+        begin = self._clock()
+        results: dict[str, BuildResult] = {}
+        error: ReleaserError | None = None
+        try:
+            if self._doers.builder is None:
+                raise InternalError("a build was planned and there is no builder")
+            steps = [self._linked(self._steps[key], set(keys)) for key in keys]
+            found = self._doers.builder.build(steps, self._listener)
+            results = {one.image: one for one in found}
+        except ReleaserError as caught:
+            error = caught
+        except Exception as caught:  # noqa: BLE001 - a worker's bug must end the run, not hang it
+            error = _bug(caught)
+        if not error and not self._ending.builds_stopped and _only_cancelled(results):
+            results = {}
+            error = EngineError(
+                "the build was stopped and nobody asked for it", hint="run it again"
+            )
+        seconds = self._clock() - begin
+        return [self._built(self._steps[key], results, error, seconds) for key in keys]
+
+    def _linked(self, step: Step, batch: set[str]) -> BuildStep:
+        """The step with its links outside the batch pointed at what the engine calls them."""
+        if not isinstance(step, BuildStep):
+            raise InternalError(f"{step.key} is no build")
+        links = []
+        for link in step.links:
+            upstream = self._steps.get(f"build:{link.image}")
+            outside = isinstance(upstream, BuildStep) and upstream.key not in batch
+            if link.source is None and outside and isinstance(upstream, BuildStep):
+                link = replace(link, source=upstream.names[0])  # noqa: PLW2901
+            links.append(link)
+        return replace(step, links=tuple(links))
+
+    def _built(
+        self,
+        step: Step,
+        results: Mapping[str, BuildResult],
+        error: ReleaserError | None,
+        seconds: float,
+    ) -> Done:
+        match results.get(step.image):
+            case Built(_, image_id):
+                self._ids[step.image] = image_id
+                return Done(step.key, Outcome.DONE, seconds, digest=image_id)
+            case BuildFailed(_, failure):
+                return Done(step.key, Outcome.FAILED, seconds, failure)
+            case BuildCancelled():
+                return Done(step.key, Outcome.CANCELLED, seconds)
+            case None:
+                failure = error or InternalError(f'the builder said nothing of "{step.image}"')
+                return Done(step.key, Outcome.FAILED, seconds, failure)
+
+    def do(self, key: str) -> list[Done]:
+        """Do one step that is no build."""
+        begin = self._clock()
+        step = self._steps[key]
+        error: ReleaserError | None = None
+        digest: Digest | None = None
+        try:
+            digest = self._do(step)
+        except ReleaserError as caught:
+            error = caught
+        except Exception as caught:  # noqa: BLE001 - a worker's bug must end the run, not hang it
+            error = _bug(caught)
+        seconds = self._clock() - begin
+        # Only uploads are stopped by a signal; of everything else a failure stays a failure.
+        if error and isinstance(step, PushStep) and self._ending.uploads_stopped:
+            return [Done(key, Outcome.CANCELLED, seconds)]
+        outcome = Outcome.FAILED if error else Outcome.DONE
+        return [Done(key, outcome, seconds, error, digest)]
+
+    def _do(self, step: Step) -> Digest | None:
+        match step:
+            case NameStep(image, image_id, names):
+                self._engine().name(image_id, names)
+                self._ids[image] = image_id
+                return image_id
+            case PushStep():
+                return self._push(step)
+            case CopyStep(_, _, source, reference):
+                tag = reference.tag
+                if tag is None:
+                    raise InternalError(f"{step.key} has no tag")
+                return self._doers.registry.copy(source, reference.repository, tag)
+            case TagStep():
+                return self._tag(step)
+            case BuildStep():
+                raise InternalError(f"{step.key} is done in batches")
+
+    def _engine(self) -> Engine:
+        if self._doers.engine is None:
+            raise InternalError("a step needs an engine and there is none")
+        return self._doers.engine
+
+    def _push(self, step: PushStep) -> Digest:
+        """Upload, and believe only what the registry then gives back (its bytes are hashed)."""
+        self._engine().push(step.reference, _Named(self._listener, step.key, step.image))
+        manifest = self._doers.registry.manifest(step.reference)
+        if manifest is None:
+            raise RegistryError(
+                f"{step.reference} was pushed and is not there", hint="run it again"
+            )
+        local = self._ids.get(step.image)
+        if local and local not in {manifest.digest, manifest.config, *manifest.children}:
+            raise RegistryError(
+                f"{step.reference} holds another content than was pushed",
+                details=(("pushed", str(local)), ("found", str(manifest.digest))),
+            )
+        return manifest.digest
+
+    def _tag(self, step: TagStep) -> Digest:
+        """Let a tag name the image; one that somebody else has written meanwhile is left alone."""
+        registry, tag = self._doers.registry, step.reference.tag
+        manifest = self._manifests.get(step.source) or registry.manifest(step.source)
+        if manifest is None or tag is None:
+            raise RegistryError(f"{step.source} is not there", hint="run it again")
+        self._manifests[step.source] = manifest
+        now = registry.digest(step.reference)
+        if now == manifest.digest:
+            return manifest.digest
+        if now != step.before:
+            raise _taken(step, manifest.digest, now)
+        try:
+            registry.put(step.repository, tag, manifest)
+        except RegistryError as error:
+            if self._look_again(step, error) != manifest.digest:
+                raise
+        return manifest.digest
+
+    def _look_again(self, step: TagStep, error: RegistryError) -> Digest | None:
+        """What a tag names after a write that failed: an answer can get lost after the deed."""
+        try:
+            return self._doers.registry.digest(step.reference)
+        except ReleaserError:
+            raise UnknownError(
+                f"it is unknown whether {step.reference} was written: {error.message}",
+                details=error.details,
+                hint="run it again: what is in place is left alone",
+            ) from error
+
+
+def _taken(step: TagStep, ours: Digest, there: Digest | None) -> StepError:
+    what = "taken" if step.kind is TagKind.IMMUTABLE else "moved"
+    return StepError(
+        f"{step.reference} was {what} by another release meanwhile",
+        details=(
+            ("ours", str(ours)),
+            ("expected", str(step.before or "nothing")),
+            ("there", str(there or "nothing")),
+        ),
+        hint="run it again: the plan is made anew from what is there",
+    )
+
+
+def _only_cancelled(results: Mapping[str, BuildResult]) -> bool:
+    return bool(results) and all(isinstance(one, BuildCancelled) for one in results.values())
+
+
+def _bug(error: Exception) -> InternalError:
+    bug = InternalError(f"{type(error).__name__}: {error}")
+    bug.__cause__ = error
+    return bug
