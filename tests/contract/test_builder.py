@@ -30,6 +30,8 @@ from releaser.core.events import (
 from releaser.core.oci import Digest, Reference
 from releaser.core.steps import BuildStep, Link
 from releaser.engines.buildx import Buildx
+from releaser.engines.docker_api import DockerApi
+from releaser.engines.docker_client import Connection
 from releaser.errors import EngineError
 from releaser.interfaces import Builder
 from tests.fakes.builder import FakeBuilder, StepFields
@@ -143,7 +145,9 @@ def docker_rig(builder: Builder, folder: Path) -> Iterator[Rig]:
     try:
         yield rig
     finally:
-        found = docker("image", "ls", "--quiet", "--filter", f"reference={rig.prefix}/*")
+        # By name: an id is kept while others stand on it.
+        names = ("--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference={rig.prefix}/*")
+        found = docker("image", "ls", *names)
         if found.split():
             docker("image", "rm", "--force", *sorted(set(found.split())))
 
@@ -170,9 +174,14 @@ def docker_labels(reference: Reference) -> dict[str, str]:
     return {key: value for key, _, value in pairs}
 
 
+def engine_s_own(folder: Path) -> AbstractContextManager[Rig]:
+    return docker_rig(DockerApi(Connection(os.environ)), folder)
+
+
 BUILDERS = [
     pytest.param(fake, id="fake"),
     pytest.param(buildx, id="buildx", marks=pytest.mark.engine),
+    pytest.param(engine_s_own, id="docker-api", marks=pytest.mark.engine),
 ]
 
 
