@@ -16,7 +16,7 @@ from releaser.core.fingerprint import tag_of
 from releaser.core.graph import Mention
 from releaser.core.oci import Digest, Reference, Repository
 from releaser.core.resolve import ResolvedImage
-from releaser.errors import Location, RegistryError, SetupError, SpecError, UnknownError
+from releaser.errors import Location, RegistryError, ReleaserError, SpecError, UnknownError
 from releaser.interfaces import Contexts, Engine, Registry
 
 WORKERS = 16
@@ -84,7 +84,7 @@ def base_digests(
             return found
         try:
             return registry.digest(reference) if engine is None else None
-        except (RegistryError, SetupError):
+        except ReleaserError:  # plan without it, and say so: see the concern
             return None
 
     return dict(zip(references, concurrently(ask, references), strict=True))

@@ -14,8 +14,10 @@ CI runner: control characters are shown as escapes, and no line of it stands at 
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from releaser.errors import Location, ReleaserError, SpecError, StepError
@@ -69,7 +71,7 @@ class _Sources:
 
 
 def _block(error: ReleaserError, sources: _Sources) -> Iterator[str]:
-    where = f"{printable(str(error.at))}: " if error.at else ""
+    where = f"{printable(str(_near(error.at)))}: " if error.at else ""
     yield f"error: {where}{printable(_cropped(error.message))}"
     yield from _excerpt(error.at, sources)
     width = max((len(key) for key, _ in error.details), default=0)
@@ -83,6 +85,14 @@ def _block(error: ReleaserError, sources: _Sources) -> Iterator[str]:
 
 def _cropped(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _near(at: Location) -> Location:
+    """The place as seen from the working folder, where the file lies in it."""
+    if not os.path.isabs(at.file):  # noqa: PTH117 - texts, not files
+        return at
+    relative = os.path.relpath(at.file)
+    return at if relative.startswith("..") else replace(at, file=relative)
 
 
 def _excerpt(at: Location | None, sources: _Sources) -> Iterator[str]:
