@@ -28,11 +28,12 @@ def validate(file: options.File = None, var: options.Var = None) -> None:
     """Check the spec and every Dockerfile it names; nothing is asked of engine or registry."""
     project = load_project(file, var)
     graph = check(project, adapters(project).contexts)
-    count = len(graph.images)
-    plural = "" if count == 1 else "s"
-    sys.stdout.write(
-        f"{project.spec.project}: {count} image{plural}, {len(graph.edges)} edges, ok\n"
-    )
+    found = f"{_counted(len(graph.images), 'image')}, {_counted(len(graph.edges), 'edge')}"
+    sys.stdout.write(f"{project.spec.project}: {found}, ok\n")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def plan(

@@ -1,0 +1,125 @@
+"""The whole product in memory: a spec, Dockerfiles, files, and fakes for everything outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from releaser import loader
+from releaser.core.events import BuildResult, Built, Event, RunResult
+from releaser.core.facts import FINGERPRINT_LABEL, SourceFacts
+from releaser.core.oci import Digest, Reference
+from releaser.core.plan import Mode, Plan
+from releaser.core.steps import BuildStep
+from releaser.executor import Limits, Stop
+from releaser.interfaces import Listener
+from releaser.pipeline import Adapters, Prepared, Project, Request, prepare, run
+from tests.fakes.builder import FakeBuilder
+from tests.fakes.contexts import MemoryContexts
+from tests.fakes.engine import FakeEngine
+from tests.fakes.registry import FakeRegistry, Image, image
+from tests.fakes.source import FixedSource
+
+ROOT = "/project"
+BUSYBOX = Reference.parse("busybox:latest")
+BASE = Digest("sha256:" + "b" * 64)
+RELEASED = SourceFacts(commit="a" * 40, branch="main", tags=("v1.4.2",))
+
+
+@dataclass
+class Heard:
+    """A listener that keeps what it hears."""
+
+    events: list[Event] = field(default_factory=list)
+
+    def on(self, event: Event) -> None:
+        self.events.append(event)
+
+
+class RealIds(FakeBuilder):
+    """A fake builder whose results are images that a registry accepts, under their digests."""
+
+    def build(self, batch: Sequence[BuildStep], listener: Listener) -> Sequence[BuildResult]:
+        results = super().build(batch, listener)
+        return [
+            replace(one, image_id=image(str(one.image_id)).digest)
+            if isinstance(one, Built)
+            else one
+            for one in results
+        ]
+
+
+class World:
+    """A project, and an engine and registries that only it knows."""
+
+    def __init__(self, spec: str, files: Mapping[str, str], source: SourceFacts = RELEASED) -> None:
+        self.files = {f"{ROOT}/{name}": text for name, text in files.items()}
+        self.source = source
+        self.registry = FakeRegistry()
+        self.engine = FakeEngine(self._upload, bases={BUSYBOX: BASE})
+        self.builder = RealIds(self._store)
+        self.heard = Heard()
+        self.spec = spec
+        self._contents: dict[Digest, Image] = {}
+
+    def _store(self, step: BuildStep, image_id: Digest) -> None:
+        content = image(str(image_id))
+        self._contents[content.digest] = content
+        self.engine.add(content.digest, step.labels, step.names)
+
+    def _upload(self, reference: Reference, image_id: Digest, labels: Mapping[str, str]) -> None:
+        assert labels[FINGERPRINT_LABEL].startswith("sha256:")
+        self.registry.seed(reference, self._contents[image_id])
+
+    @property
+    def project(self) -> Project:
+        """The project as the loader makes it."""
+        loaded = loader.load(self.spec.encode(), "images.yaml", project="project")
+        return Project(loaded.spec, ROOT, loaded.location, loaded.concerns)
+
+    @property
+    def adapters(self) -> Adapters:
+        """The fakes, put together."""
+        return Adapters(
+            source=FixedSource(self.source),
+            contexts=MemoryContexts(self.files),
+            registry=self.registry,
+            engine=lambda: self.engine,
+            builder=lambda _: self.builder,
+        )
+
+    def prepare(self, *images: str, **fields: object) -> Prepared:
+        """Observe and plan."""
+        return prepare(self.project, self.adapters, Request(images, **fields))  # type: ignore[arg-type]
+
+    def plan(self, *images: str, **fields: object) -> Plan:
+        """The plan alone."""
+        return self.prepare(*images, **fields).plan
+
+    def release(
+        self, *images: str, limits: Limits | None = None, stop: Stop | None = None, **fields: object
+    ) -> RunResult:
+        """Plan and run."""
+        prepared = self.prepare(*images, **fields)
+        limits = limits or Limits()
+        return run(prepared, prepared.plan, self.adapters, self.heard, limits, stop)
+
+    def build(self, *images: str, limits: Limits | None = None) -> RunResult:
+        """Plan against the engine and run."""
+        return self.release(*images, limits=limits, mode=Mode.LOCAL)
+
+    def public(self) -> dict[str, str]:
+        """Every public tag with its digest."""
+        found = {}
+        for repository in {one.repository for one in self._repositories()}:
+            for tag in self.registry.tags(repository):
+                if not tag.startswith("fp-"):
+                    reference = repository.tagged(tag)
+                    found[str(reference)] = str(self.registry.digest(reference))
+        return found
+
+    def _repositories(self) -> list[Reference]:
+        spec = self.project.spec
+        return [
+            repository.tagged("x") for name in spec.images for repository in spec.repositories(name)
+        ]
