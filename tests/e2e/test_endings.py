@@ -184,7 +184,7 @@ def test_a_secret_stays_out_of_everything(work: Workspace) -> None:
             "images.yaml": (work.folder / "images.yaml").read_text().replace(
                 "{context: .}", "{context: ., secrets: [{id: token, env: APP_TOKEN}]}"
             ),
-            "Dockerfile": "FROM busybox:latest\n"
+            "Dockerfile": "FROM busybox:latest\nLABEL nonce=NONCE\n"
             "RUN --mount=type=secret,id=token wc -c < /run/secrets/token > /length\n",
         }
     )  # fmt: skip
