@@ -24,13 +24,15 @@ class Built:
     """A build that succeeded.
 
     ``image_id`` is what the engine calls the result; ``cached`` counts the instructions that were
-    taken from the build cache, of ``instructions`` in all (zero where the engine does not say).
+    taken from the build cache, of ``instructions`` in all (zero where the engine does not say);
+    ``seconds`` is how long this image of its batch took (``None`` where nobody says).
     """
 
     image: str
     image_id: Digest
     cached: int = 0
     instructions: int = 0
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -265,7 +265,7 @@ def _built(step: BuildStep, image_id: Digest | None, solve: Solve) -> Built:
         raise EngineError(f'docker buildx does not say what it built for "{step.image}"')
     instructions = solve.instructions(step.image)
     cached = sum(part.cached for part in instructions)
-    return Built(step.image, image_id, cached, len(instructions))
+    return Built(step.image, image_id, cached, len(instructions), solve.seconds(step.image))
 
 
 def _outcome(step: BuildStep, errors: Mapping[str, EngineError], solve: Solve) -> BuildResult:

@@ -52,6 +52,8 @@ class Part:
     cached: bool = False
     error: str = ""
     exported: str | None = None
+    began: float | None = None
+    ended: float | None = None
     output: deque[str] = field(default_factory=lambda: deque(maxlen=OUTPUT_LINES))
     pending: dict[int, LineSplitter] = field(default_factory=dict)
 
@@ -113,6 +115,13 @@ class Solve:
         """The instructions of ``image`` that are done, without its FROMs."""
         return [p for p in self._of(image) if p.instruction and p.completed and not p.error]
 
+    def seconds(self, image: str) -> float | None:
+        """From the beginning of the first vertex of ``image`` to the end of the last."""
+        times = [(p.began, p.ended) for p in self._of(image)]
+        begun = [began for began, _ in times if began is not None]
+        ended = [end for _, end in times if end is not None]
+        return max(max(ended) - min(begun), 0.0) if begun and ended else None
+
     def exported(self, image: str) -> str | None:
         """The digest that the engine's store has for ``image``, where its export has ended."""
         done = [p.exported for p in self._of(image) if p.completed and not p.error and p.exported]
@@ -138,6 +147,7 @@ class Solve:
         part.instruction = bool(_NUMBERED.fullmatch(place)) and not text.startswith("FROM ")
         part.completed |= vertex.completed
         part.cached |= vertex.cached
+        part.began, part.ended = vertex.began or part.began, vertex.ended or part.ended
         if not part.error or cancelled(part.error):  # another image may only hear of the end
             part.error = vertex.error or part.error
         if vertex.completed:

@@ -14,7 +14,8 @@ import binascii
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 LONGEST_RECORD = 16 * 1024 * 1024
 """How many bytes of a line of JSON are kept; BuildKit's longest are some hundred kilobytes."""
@@ -33,7 +34,10 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]
 
 @dataclass(frozen=True, slots=True)
 class Vertex:
-    """A part of the build: an instruction, the load of a context, an export."""
+    """A part of the build: an instruction, the load of a context, an export.
+
+    ``began`` and ``ended`` are in seconds since 1970, as far as they are told.
+    """
 
     digest: str
     name: str
@@ -41,6 +45,8 @@ class Vertex:
     completed: bool = False
     cached: bool = False
     error: str = ""
+    began: float | None = field(default=None, compare=False)
+    ended: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +175,17 @@ def _vertex(item: Mapping[str, object]) -> Vertex:
         completed=bool(item.get("completed")),
         cached=item.get("cached") is True,
         error=_string(item, "error"),
+        began=_moment(_string(item, "started")),
+        ended=_moment(_string(item, "completed")),
     )
+
+
+def _moment(text: str) -> float | None:
+    """RFC 3339 as seconds since 1970; Go writes nanoseconds, which Python does not read."""
+    try:
+        return datetime.fromisoformat(re.sub(r"(\.[0-9]{6})[0-9]+", r"\1", text)).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _string(item: Mapping[str, object], key: str) -> str:

@@ -136,9 +136,10 @@ class Workers:
         seconds: float,
     ) -> Done:
         match results.get(step.image):
-            case Built(_, image_id):
+            case Built(_, image_id) as built:
                 self._ids[step.image] = image_id
-                return Done(step.key, Outcome.DONE, seconds, digest=image_id)
+                own = seconds if built.seconds is None else built.seconds
+                return Done(step.key, Outcome.DONE, own, digest=image_id)
             case BuildFailed(_, failure):
                 return Done(step.key, Outcome.FAILED, seconds, failure)
             case BuildCancelled():
