@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from releaser.core.dockerfile import TargetUse
-from releaser.core.facts import ContextFacts
+from releaser.core.facts import ContextFacts, ContextFile
 from releaser.core.oci import Digest, Platform
 from releaser.core.spec import ImageSpec
 
@@ -25,7 +25,7 @@ SCHEME = "1"
 """Changes whenever the meaning of an ingredient does: every image is then built anew once."""
 
 COUNTED = {
-    "context": "by the files in it that the reached stages use: path, kind, mode and bytes",
+    "context": "by the files that the reached stages use: path, kind, bytes, whether it may be run",
     "dockerfile": "by the text of the reached stages, comments and layout aside",
     "target": "by the stages that it reaches",
     "args": "by the effective value of every ARG that a reached stage declares",
@@ -136,4 +136,14 @@ def _file_ingredients(files: Mapping[str, ContextFacts]) -> Iterable[tuple[str, 
     for context, facts in files.items():
         prefix = f"file {context}:" if context else "file "
         for file in facts.files:
-            yield f"{prefix}{file.path}", f"{file.kind} {file.mode:o} {file.digest}"
+            yield f"{prefix}{file.path}", f"{file.kind} {_mode(file):o} {file.digest}"
+
+
+def _mode(file: ContextFile) -> int:
+    """The permissions that count: may it be run, and the special bits (setuid, setgid, sticky).
+
+    Who may read or write differs between two checkouts of one commit by their umask alone, and git
+    keeps only what is kept here.
+    """
+    usual = 0o755 if file.kind == "directory" or file.mode & 0o100 else 0o644
+    return (file.mode & 0o7000) | (0o777 if file.kind == "symlink" else usual)

@@ -330,3 +330,27 @@ def test_the_scheme_is_stable() -> None:
         "upstream tools",
         "url https://example.com/tool",
     ]
+
+
+# -- modes -----------------------------------------------------------------------------------
+
+
+def moded(kind: str, mode: int) -> str:
+    """The fingerprint with one file of a kind and a mode."""
+    return replace(USUAL, files=ContextFacts((ContextFile("app", kind, mode, "00"),))).print().value
+
+
+@pytest.mark.parametrize(("kind", "one", "other"), [
+    ("file", 0o644, 0o664),
+    ("file", 0o644, 0o600),
+    ("file", 0o755, 0o700),
+    ("directory", 0o755, 0o775),
+    ("symlink", 0o777, 0o755),
+])  # fmt: skip
+def test_two_checkouts_with_another_umask_agree(kind: str, one: int, other: int) -> None:
+    assert moded(kind, one) == moded(kind, other)
+
+
+@pytest.mark.parametrize("other", [0o755, 0o4644, 0o2644])
+def test_what_may_be_run_and_special_bits_count(other: int) -> None:
+    assert moded("file", 0o644) != moded("file", other)
