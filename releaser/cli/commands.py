@@ -14,9 +14,10 @@ import typer
 from releaser.cli import options
 from releaser.cli.compose import adapters, load_project
 from releaser.cli.options import EngineName, Format
-from releaser.cli.reporting import Recording, recording, write_atomically
+from releaser.cli.reporting import Recording, read_bounded, recording, write_atomically
 from releaser.cli.signals import Signals, handled
 from releaser.core.plan import Mode, Plan
+from releaser.core.saved_plan import MAX_BYTES, SavedPlan, check_unmoved
 from releaser.errors import ReleaserError, SpecError
 from releaser.executor import Limits
 from releaser.interfaces import Listener
@@ -97,6 +98,10 @@ def release(
     push: Annotated[
         bool, typer.Option("--push", help="Publish; without it, build and show what would be.")
     ] = False,
+    saved: Annotated[
+        Path | None,
+        typer.Option("--plan", metavar="FILE", help="Do what this saved plan says, or nothing."),
+    ] = None,
     allow_dirty: Annotated[
         bool, typer.Option("--allow-dirty", help="Push although the tree has changes.")
     ] = False,
@@ -109,15 +114,23 @@ def release(
     verbose: options.Verbose = False,
 ) -> None:
     """Build what must be built, push it, and move the tags: all of them or none."""
-    request = Request(tuple(images or ()), only, version)
     with handled() as signals, recording("release", report, pushed=push) as record:
         project = load_project(file, var)
         if push and not project.spec.registries:
             raise SpecError("there is no registry to push to", hint='declare one in "registries"')
         world = adapters(project, engine, builder)
+        plan_before = load_plan(saved, images, version) if saved else None
+        request = (
+            Request(plan_before.images, only=True, version=plan_before.version)
+            if plan_before
+            else Request(tuple(images or ()), only, version)
+        )
         prepared = prepare(project, world, request)
         record.plan = prepared.plan
-        refuse(prepared, push=push, allow_dirty=allow_dirty, given_version=version is not None)
+        if plan_before:
+            check_unmoved(plan_before, prepared.plan)
+        given = version is not None or saved is not None
+        refuse(prepared, push=push, allow_dirty=allow_dirty, given_version=given)
         chosen = prepared.plan if push else prepared.plan.without_push()
         if not push and output_format is Format.TEXT:
             sys.stdout.write(show_plan(prepared.plan, output_format))
@@ -127,6 +140,19 @@ def release(
         _finish(record, output_format)
         if not push:
             sys.stderr.write("nothing was pushed: add --push to publish\n")
+
+
+def load_plan(path: Path, images: list[str] | None, version: str | None) -> SavedPlan:
+    """The saved plan in ``path``; it says itself what it is about.
+
+    Raises:
+        SpecError: it cannot be read, is no plan, or the command line says something else as well.
+    """
+    if images or version:
+        raise SpecError(
+            "a saved plan names its images and its version", hint="leave both out with --plan"
+        )
+    return SavedPlan.parse(read_bounded(path, MAX_BYTES), str(path))
 
 
 def show_plan(plan: Plan, output_format: Format) -> str:

@@ -53,6 +53,20 @@ def recording(command: str, report: Path | None, *, pushed: bool) -> Iterator[Re
             write_atomically(report, json.dumps(as_json(record.run()), indent=2) + "\n")
 
 
+def read_bounded(path: Path, most: int) -> bytes:
+    """The bytes of a regular file; raises :class:`SpecError` where there are none, or too many."""
+    try:
+        if not path.is_file():
+            raise SpecError(f'"{path}" is no file')
+        with path.open("rb") as stream:
+            content = stream.read(most + 1)
+    except OSError as error:
+        raise SpecError(f'"{path}" cannot be read: {error.strerror}') from None
+    if len(content) > most:
+        raise SpecError(f'"{path}" is longer than {most // 1024**2} MiB')
+    return content
+
+
 def check_writable(path: Path) -> None:
     """Raise :class:`SpecError` where ``path`` could not be written at the end of a long run."""
     folder = path.parent

@@ -212,3 +212,15 @@ def test_what_the_engine_s_own_builder_cannot_do(work: Workspace) -> None:
     assert '"app"' in ran.err
     assert "ssh" in ran.err
     assert "buildx" in ran.err
+
+
+def test_a_saved_plan(work: Workspace) -> None:
+    work.commit("v1.0.0")
+    assert work.run("plan", "-o", "plan.json").code == 0
+    repository = f"{work.registry}/a-saved-plan/app"
+    done = work.run("release", "--plan", "plan.json", "--push", report=True)
+    assert (done.code, done.report["outcome"]) == (0, "released")
+    assert "1.0.0" in tags(repository)
+    stale = work.run("release", "--plan", "plan.json", "--push", report=True)
+    assert (stale.code, stale.report["outcome"]) == (3, "refused")
+    assert "build → up-to-date" in stale.err
