@@ -63,6 +63,8 @@ __all__ = [
     "Request",
     "build_graph",
     "check",
+    "fingerprints",
+    "host_platform",
     "prepare",
     "refuse",
     "run",
@@ -216,7 +218,7 @@ def prepare(project: Project, adapters: Adapters, request: Request) -> Prepared:
     bases = base_digests(
         (base for image in images for base in image.bases), engine, adapters.registry
     )
-    prints = _fingerprints(adapters.contexts, images, bases)
+    prints = fingerprints(adapters.contexts, images, bases)
     candidates = _candidates(project, selection, prints, known, version, source)
     world = World(
         registry_facts(adapters.registry, candidates)
@@ -250,16 +252,25 @@ def _ask_engine(
         return None, None, error
 
 
-def _fingerprints(
-    contexts: Contexts, images: Sequence[ResolvedImage], bases: Mapping[str, Digest | None]
+def fingerprints(
+    contexts: Contexts,
+    images: Sequence[ResolvedImage],
+    bases: Mapping[str, Digest | None],
+    *,
+    strict: bool = True,
 ) -> dict[str, Fingerprint]:
+    """The fingerprints of ``images`` (upstreams first).
+
+    Raises:
+        SpecError: a COPY source is missing, unless not ``strict``.
+    """
     files = concurrently(lambda image: context_files(contexts, image), images)
     missing = [
         complaint
         for image, found in zip(images, files, strict=True)
         for complaint in missing_sources(contexts, image, found)
     ]
-    if missing:
+    if missing and strict:
         raise SpecError.together(missing)
     prints: dict[str, Fingerprint] = {}
     for image, found in zip(images, files, strict=True):

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from releaser.cli import options
-from releaser.cli.compose import adapters, load_project
+from releaser.cli.compose import adapters, contexts, load_project
 from releaser.cli.options import EngineName, Format
 from releaser.cli.reporting import Recording, read_bounded, recording, write_atomically
 from releaser.cli.signals import Signals, handled
@@ -28,7 +28,7 @@ from releaser.pipeline import run as run_plan
 def validate(file: options.File = None, var: options.Var = None) -> None:
     """Check the spec and every Dockerfile it names; nothing is asked of engine or registry."""
     project = load_project(file, var)
-    graph = check(project, adapters(project).contexts)
+    graph = check(project, contexts())
     found = f"{_counted(len(graph.images), 'image')}, {_counted(len(graph.edges), 'edge')}"
     sys.stdout.write(f"{project.spec.project}: {found}, ok\n")
 
@@ -61,6 +61,32 @@ def plan(
     _say_concerns(prepared.plan)
     refuse(prepared, push=False, allow_dirty=True)
     return 10 if exit_code and prepared.plan.changes else 0
+
+
+def affected(
+    since: Annotated[str, typer.Option("--since", metavar="REF", help="The git revision.")],
+    file: options.File = None,
+    var: options.Var = None,
+    output_format: options.FormatOption = Format.TEXT,
+) -> None:
+    """List the images that differ from a git revision, and what stands on them."""
+    from releaser.affected import affected as compare
+    from releaser.loader import find_spec
+    from releaser.sources.revision import revision
+
+    now = load_project(file, var)
+    name = (file or find_spec(Path.cwd())).name
+    with revision(now.root, since) as folder:
+        path = Path(folder) / name
+        before = load_project(path, var, now.spec.project) if path.is_file() else None
+        found = compare(now, contexts(), before, contexts())
+    if output_format is Format.JSON:
+        images = [one.as_json() for one in sorted(found, key=lambda one: one.name)]
+        data = {"schema": 1, "since": since, "images": images}
+        sys.stdout.write(json.dumps(data, indent=2) + "\n")
+        return
+    for one in found:
+        sys.stdout.write(f"{one.name}  {one.how}  {one.because}".rstrip() + "\n")
 
 
 def build(

@@ -11,15 +11,19 @@ from releaser.cli.options import EngineName
 from releaser.core.facts import EngineFacts
 from releaser.core.spec import Spec
 from releaser.errors import SpecError
-from releaser.interfaces import Builder, Engine
+from releaser.interfaces import Builder, Contexts, Engine
 from releaser.pipeline import Adapters, Project
 
 if TYPE_CHECKING:
     from releaser.engines.docker_client import Connection
 
 
-def load_project(file: Path | None, variables: list[str] | None) -> Project:
+def load_project(
+    file: Path | None, variables: list[str] | None, name: str | None = None
+) -> Project:
     """The project of ``--file`` (else of the ``images.yaml`` found upwards).
+
+    ``name`` is what it is called where the file does not say; else its folder's name.
 
     Raises:
         SpecError: there is no such file, or it is wrong.
@@ -33,11 +37,18 @@ def load_project(file: Path | None, variables: list[str] | None) -> Project:
     loaded = loader.load(
         text,
         shown,
-        project=root.name,
+        project=name or root.name,
         variables=dict(_variable(item) for item in variables or ()),
         environment=os.environ,
     )
     return Project(loaded.spec, str(root), loaded.location, loaded.concerns)
+
+
+def contexts() -> Contexts:
+    """Build contexts on disk, looked at once."""
+    from releaser.sources.context import DiskContexts
+
+    return DiskContexts()
 
 
 def _shown(path: Path) -> str:
