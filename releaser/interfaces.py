@@ -52,8 +52,14 @@ class Engine(Protocol):
     def check(self) -> EngineFacts:
         """What answers; raises :class:`SetupError` where nothing does."""
 
-    def images(self, label: str) -> tuple[LocalImage, ...]:
-        """Every image in the store that carries ``label``, in one call."""
+    def images(
+        self, label: str, references: Sequence[Reference] | None = None
+    ) -> tuple[LocalImage, ...]:
+        """The images in the store that carry ``label``; all, or those with any of ``references``.
+
+        In one call or few, however many there are. Of the tags of an image at least those that were
+        asked for are told.
+        """
 
     def resolve(self, reference: Reference) -> Digest | None:
         """The digest that a base image has now: in its registry, else in the store, else None."""

@@ -90,14 +90,21 @@ def base_digests(
     return dict(zip(references, concurrently(ask, references), strict=True))
 
 
-def local_images(engine: Engine, label: str) -> dict[str, LocalImage]:
-    """The images in the engine's store by fingerprint; of two with one, the first.
+def local_images(
+    engine: Engine, label: str, candidates: Sequence[Candidate]
+) -> dict[str, LocalImage]:
+    """Those of ``candidates`` that are in the engine's store, by fingerprint.
 
     Labels are inherited: whatever is built FROM one of our images carries its fingerprint too. So
     an image counts only under the tag that a build gives it, which is that of its own fingerprint.
     """
     found: dict[str, LocalImage] = {}
-    for image in engine.images(label):
+    names = [
+        reference
+        for one in candidates
+        for reference in (*one.local_names, *(public for _, _, public in one.references))
+    ]
+    for image in engine.images(label, names) if names else ():
         own = tag_of(image.fingerprint or "")
         if any(str(reference.tag) == own for reference in image.references):
             found.setdefault(str(image.fingerprint), image)

@@ -30,6 +30,8 @@ from releaser.core.spec import Spec
 from releaser.core.steps import BuildStep, CopyStep, PushStep, TagStep
 from releaser.core.version import Version, between_tags, dirty, highest, tagged_version
 from releaser.errors import (
+    InternalError,
+    InterruptedRunError,
     Location,
     PartialError,
     PlanError,
@@ -37,6 +39,7 @@ from releaser.errors import (
     SetupError,
     SpecError,
     StepError,
+    UnknownError,
 )
 from releaser.executor import Doers, Limits, Stop, execute
 from releaser.interfaces import (
@@ -220,18 +223,23 @@ def prepare(project: Project, adapters: Adapters, request: Request) -> Prepared:
     )
     prints = fingerprints(adapters.contexts, images, bases)
     candidates = _candidates(project, selection, prints, known, version, source)
-    world = World(
-        registry_facts(adapters.registry, candidates)
-        if request.mode is Mode.PUBLISH
-        else RegistryFacts(),
-        local_images(engine, FINGERPRINT_LABEL) if engine else {},
-        bases,
-    )
+    held = RegistryFacts()
+    if request.mode is Mode.PUBLISH:
+        held = registry_facts(adapters.registry, candidates)
+    sought = [one for one in candidates if not _published(one, held)]
+    local = local_images(engine, FINGERPRINT_LABEL, sought) if engine else {}
+    world = World(held, local, bases)
     concerns = (*project.concerns, *source.concerns, *_base_concerns(bases))
     plan = make_plan(
         project.spec.project, version, candidates, world, request.mode, concerns, project.root
     )
     return Prepared(plan, source, engine, facts, no_engine)
+
+
+def _published(candidate: Candidate, held: RegistryFacts) -> bool:
+    """Whether every registry that the image goes to holds it, so that the engine need not."""
+    found = [held.digests.get(reference) for reference in candidate.published.values()]
+    return bool(found) and all(found)
 
 
 def host_platform() -> Platform:
@@ -425,9 +433,12 @@ def outcome_error(plan: Plan, result: RunResult) -> ReleaserError | None:
             ][:40],
             hint="run it again: it will do what is missing",
         )
-    if result.error is None or len(failed) < 2:
+    if result.error is None or len(failed) < 2 or isinstance(result.error, InterruptedRunError):
         return result.error
-    return StepError(
+    # What nobody knows, and a bug of ours, must not hide behind the other failures.
+    kinds = (UnknownError, InternalError)
+    kind = next((k for k in kinds if any(isinstance(f.error, k) for f in failed)), StepError)
+    return kind(
         f"{len(failed)} steps failed",
         details=[(one.key, one.error.message if one.error else "") for one in failed],
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import assert_never
 
 from releaser.core.candidate import Candidate, World
 from releaser.core.facts import Concern, LocalImage
@@ -30,7 +31,7 @@ from releaser.core.rebuild import (
 )
 from releaser.core.stepping import Stepper
 from releaser.core.steps import TagKind
-from releaser.core.tag_policy import WantedTag, newer_in_line
+from releaser.core.tag_policy import WantedTag, newer_in_line, released
 from releaser.core.version import Version
 from releaser.errors import PlanError
 
@@ -164,24 +165,28 @@ class _Planner:
         if not candidate.repositories:
             return ()
         copied = decision.source.digest if isinstance(decision, Copy) else None
+        versions = self._released(candidate)
         return tuple(
             self._public_reference(
-                candidate, registry, wanted, reference, digests.get(registry, copied)
+                registry,
+                wanted,
+                reference,
+                digests.get(registry, copied),
+                self._newer(candidate.name, wanted, versions[registry]),
             )
             for registry, wanted, reference in candidate.references
         )
 
     def _public_reference(
         self,
-        candidate: Candidate,
         registry: str,
         wanted: WantedTag,
         reference: Reference,
         digest: Digest | None,
+        newer: Version | None,
     ) -> ReferencePlan:
         before = self.world.registries.digests.get(reference)
         action, reason = TagAction.MOVE, ""
-        newer = self._newer(candidate, wanted, reference)
         if before is not None and before == digest:
             action = TagAction.KEEP
         elif before is not None and wanted.kind is TagKind.IMMUTABLE:
@@ -192,19 +197,24 @@ class _Planner:
             action = TagAction.CREATE
         return ReferencePlan(reference, registry, wanted.kind, action, before, reason)
 
-    def _newer(
-        self, candidate: Candidate, wanted: WantedTag, reference: Reference
-    ) -> Version | None:
+    def _released(self, candidate: Candidate) -> dict[str, tuple[Version, ...]]:
+        """The versions of the image that each registry holds, the highest first."""
+        spellings = [one.rule for one in candidate.wanted if one.kind is TagKind.IMMUTABLE]
+        tags = self.world.registries.tags
+        return {
+            registry: released(
+                tags.get(repository, ()),
+                image=candidate.name,
+                project=self.project,
+                spellings=spellings,
+            )
+            for registry, repository in candidate.repositories
+        }
+
+    def _newer(self, image: str, wanted: WantedTag, versions: Iterable[Version]) -> Version | None:
         if not wanted.is_line or self.version is None:
             return None
-        return newer_in_line(
-            wanted.rule,
-            self.version,
-            self.world.registries.tags.get(reference.repository, ()),
-            image=candidate.name,
-            project=self.project,
-            spellings=[one.rule for one in candidate.wanted if one.kind is TagKind.IMMUTABLE],
-        )
+        return newer_in_line(wanted.rule, self.version, versions, image=image, project=self.project)
 
 
 def _must_exist(
@@ -241,6 +251,8 @@ def _action(decision: Decision, references: Iterable[ReferencePlan]) -> Action:
         case Reuse():
             same = all(one.action is TagAction.KEEP for one in references)
             return Action.UP_TO_DATE if same else Action.RETAG
+        case _:
+            assert_never(decision)
 
 
 def _reason(decision: Decision, references: Iterable[ReferencePlan]) -> Reason:

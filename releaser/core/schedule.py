@@ -163,10 +163,6 @@ class Schedule:
         """The step whose failure blocks ``key``, or ``None``."""
         return self._blockers.get(key)
 
-    def waiting(self) -> tuple[str, ...]:
-        """The steps that have not begun and are not blocked."""
-        return tuple(key for key, state in self._state.items() if state is State.WAITING)
-
     def _culprit(self, key: str) -> str | None:
         """The failed step that ``key`` stands on, directly or through a blocked one."""
         for need in self._nodes[key].needs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import assert_never
 
 from releaser.core.candidate import Candidate, World
 from releaser.core.facts import FINGERPRINT_LABEL, IMAGE_LABEL, LocalImage
@@ -40,7 +41,8 @@ class Stepper:
 
     def content_steps(self, candidate: Candidate, image: ImagePlan) -> Iterable[PlannedStep]:
         """The steps that bring an image's content to where it should be."""
-        match self.decisions[candidate.name]:
+        decision = self.decisions[candidate.name]
+        match decision:
             case Build():
                 step = self._build_step(candidate)
                 yield PlannedStep(step, _built_upstreams(candidate, self.decisions))
@@ -58,6 +60,8 @@ class Stepper:
                 names = _missing_names(image, local) if self.mode is Mode.LOCAL else ()
                 if names and local:
                     yield PlannedStep(NameStep(candidate.name, local.image_id, names))
+            case _:
+                assert_never(decision)
 
     def _push_steps(
         self, candidate: Candidate, registries: Iterable[str], after: str | None
@@ -187,11 +191,14 @@ def _source(upstream: Candidate, decision: Decision) -> Reference | None:
                 registry, digest = digests[0]
                 return dict(upstream.repositories)[registry].at(digest)
             return _local_name(upstream, local) if local else None
+        case _:
+            assert_never(decision)
 
 
 def _local_name(upstream: Candidate, local: LocalImage) -> Reference:
-    known = [name for name in upstream.local_names if name in local.references]
-    return (known or list(local.references) or list(upstream.local_names))[0]
+    """A name of an image in the engine: its own for this content, where it still has it."""
+    own = [name for name in upstream.local_names if name in local.references]
+    return (own or local.references)[0]
 
 
 def _pin(base: Mention, digest: Digest | None) -> Reference | None:

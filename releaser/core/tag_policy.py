@@ -16,7 +16,7 @@ from releaser.core import template
 from releaser.core.facts import SourceFacts
 from releaser.core.oci import Tag
 from releaser.core.steps import TagKind
-from releaser.core.version import Version, tagged_version
+from releaser.core.version import Version
 from releaser.errors import SpecError
 
 DEFAULT_TAGS = (
@@ -40,7 +40,8 @@ FINGERPRINT_TAG = re.compile(r"fp-[0-9a-f]{16}")
 _VERSION_PARTS = frozenset({"version", "major", "minor", "patch", "prerelease"})
 _COMMIT_PARTS = frozenset({"sha", "short_sha", "commit"})
 _VERSION_LIKE = re.compile(r"v?[0-9]+(\.[0-9]+)*([-.].*)?")
-_PLAIN_VERSIONS = ("{{version}}", "v{{version}}")
+_VERSION = "{{version}}"
+_NUMBERS = r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)"
 _LONGEST_TAG = 128
 
 
@@ -165,8 +166,6 @@ def _why_not(
     if unknown is not None:
         return _unknown_reason(unknown)
     line = rule == "latest" or (parts & _VERSION_PARTS and not _names_one(parts))
-    if line and version is None and rule != "latest":
-        return "there is no version"
     if line and version is not None and version.prerelease:
         return f"{version} is a prerelease"
     if parts & _VERSION_PARTS == {"major"} and line and version is not None and version.major == 0:
@@ -216,32 +215,46 @@ def slug(branch: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", branch).lstrip("-.")[:128]
 
 
-def newer_in_line(
-    rule: str,
-    version: Version,
-    tags: Iterable[str],
-    *,
-    image: str,
-    project: str,
-    spellings: Iterable[str] = (),
-) -> Version | None:
-    """The highest version among ``tags`` that is above ``version`` on the line of ``rule``.
+def released(
+    tags: Iterable[str], *, image: str, project: str, spellings: Iterable[str] = ()
+) -> tuple[Version, ...]:
+    """The full versions among ``tags``, the highest first; prereleases are left out.
 
-    A line is all the versions for which the rule gives the same tag; prereleases are on none.
     ``spellings`` are the image's own rules for full versions (``{{version}}-alpine``); plain ones
-    are always understood. ``None``: ``version`` is the highest, so that the tag may move to it.
+    are always understood.
+    """
+    # The placeholder is given back, in one way of writing it, so that what stands around is seen.
+    known = {"image": image, "project": project, "version": _VERSION}
+    own = (template.render_known(one, known) for one in spellings)
+    around = dict.fromkeys(one.partition(_VERSION) for one in own if one.count(_VERSION) == 1)
+    patterns = [re.compile(f"v?{_NUMBERS}")]
+    patterns += [
+        re.compile(re.escape(before) + _NUMBERS + re.escape(after))
+        for before, _, after in around
+        if (before, after) != ("", "")
+    ]
+    texts = tuple(tags)
+    matches = (match for one in patterns for match in map(one.fullmatch, texts) if match)
+    found = {(int(match[1]), int(match[2]), int(match[3])) for match in matches}
+    return tuple(Version(*numbers) for numbers in sorted(found, reverse=True))
+
+
+def newer_in_line(
+    rule: str, version: Version, released: Iterable[Version], *, image: str, project: str
+) -> Version | None:
+    """The first of ``released`` that is above ``version`` and on the line of ``rule``.
+
+    A line is all the versions for which the rule gives the same tag. ``released`` are full
+    versions, the highest first; ``None``: ``version`` is the highest, so the tag may move to it.
     """
 
-    def line(one: Version | None) -> str:
+    def line(one: Version) -> str:
         known = values(one, SourceFacts(), image=image, project=project)
         return template.render_known(rule, known)
 
-    # The placeholder is given back in one spelling, as that of git tags is written.
-    known = values(None, SourceFacts(), image=image, project=project)
-    own = (template.render_known(one, {**known, "version": "{{version}}"}) for one in spellings)
-    patterns = tuple(dict.fromkeys((*_PLAIN_VERSIONS, *own)))
-    found = {tagged_version(tag, pattern) for tag in tags for pattern in patterns}
-    newer = [
-        other for other in found if other is not None and not other.prerelease and other > version
-    ]
-    return max((other for other in newer if line(other) == line(version)), default=None)
+    for other in released:
+        if other <= version:
+            return None
+        if line(other) == line(version):
+            return other
+    return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from releaser.core.events import Notice
@@ -21,6 +22,7 @@ from releaser.interfaces import Listener
 PUSH_TRIES = 4
 PUSH_IDLE_SECONDS = 120.0
 RESOLVE_SECONDS = 30.0
+NAMES_PER_CALL = 200
 _BACKOFF_SECONDS = (1.0, 4.0, 15.0)
 _REFUSALS = (401, 403, 404)
 
@@ -48,11 +50,31 @@ class DockerEngine:
         with translated("the Docker engine does not say what it is", _setup):
             return self._connection.facts()
 
-    def images(self, label: str) -> tuple[LocalImage, ...]:
-        """Every image in the store that carries ``label``, in one call."""
+    def images(
+        self, label: str, references: Sequence[Reference] | None = None
+    ) -> tuple[LocalImage, ...]:
+        """The images that carry ``label``: all, or those with any of ``references``.
+
+        The containerd store measures every image that it lists (8 ms each), and a filter by label
+        is applied afterwards: where the names are known, asking for them is the quick way.
+        """
+        if references is None:
+            return self._listed(label, {"label": label})
+        found: dict[Digest, LocalImage] = {}
+        names = [_familiar(reference) for reference in references]
+        for at in range(0, len(names), NAMES_PER_CALL):
+            chunk = names[at : at + NAMES_PER_CALL]
+            for image in self._listed(label, {"reference": chunk}):
+                known = found.get(image.image_id, image)
+                tags = dict.fromkeys((*known.references, *image.references))
+                found[image.image_id] = replace(known, references=tuple(tags))
+        return tuple(sorted(found.values(), key=_by_id))
+
+    def _listed(self, label: str, filters: dict[str, str | list[str]]) -> tuple[LocalImage, ...]:
         with translated("cannot list the images in the Docker engine"):
-            found = self._connection.client.api.images(filters={"label": label})
-            return tuple(sorted((_local(item, label) for item in found), key=_by_id))
+            found = self._connection.client.api.images(filters=filters)
+            labelled = (item for item in found if label in (item.get("Labels") or {}))
+            return tuple(sorted((_local(item, label) for item in labelled), key=_by_id))
 
     def resolve(self, reference: Reference) -> Digest | None:
         """The digest that a base image has now.
@@ -199,6 +221,11 @@ def _references(names: Iterable[str] | None) -> tuple[Reference, ...]:
         except SpecError:
             continue
     return tuple(found)
+
+
+def _familiar(reference: Reference) -> str:
+    """What the engine's filter of references compares with: no ``docker.io``, no ``library``."""
+    return f"{reference.repository.familiar}:{reference.tag or 'latest'}"
 
 
 def _named(reference: Reference) -> str:

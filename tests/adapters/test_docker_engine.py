@@ -109,10 +109,11 @@ def test_images_with_and_without_names(rig: Rig) -> None:
             "RepoDigests": [f"ghcr.io/acme/api@{OTHER}"],
         },
         {"Id": "sha256:" + "d" * 64, "Labels": {"l": ""}, "RepoTags": None},
+        {"Id": "sha256:" + "e" * 64, "Labels": None, "RepoTags": ["api:2"]},
     ]
     rig.script.on("/images/json", Answer((json.dumps(items).encode(),)))
     first, second, third = rig.engine.images("l")
-    assert (first.fingerprint, second.fingerprint, third.fingerprint) == (None, "v", "")
+    assert (first.fingerprint, second.fingerprint, third.fingerprint) == ("w", "v", "")
     assert first.references == (Reference.parse("api:1"),)
     assert first.digests == (Reference.parse(f"ghcr.io/acme/api@{OTHER}"),)
     (asked,) = rig.script.asked("/images/json")

@@ -215,6 +215,19 @@ def test_an_image_without_the_label_is_not_listed(rig: Rig) -> None:
     assert rig.labelled() == {}
 
 
+def test_images_are_found_by_name(rig: Rig) -> None:
+    one, two, three = (rig.reference(name) for name in ("one", "two", "three"))
+    rig.image("a", one, two)
+    rig.image("b", three)
+    rig.make({"dev.releaser.other": rig.run}, (rig.reference("other"),))
+    asked = (one, rig.reference("nothing"), rig.reference("other"))
+    (found,) = rig.engine.images(LABEL, asked)
+    assert one in found.references
+    assert found.fingerprint == rig.engine.images(LABEL, (two,))[0].fingerprint
+    assert len(rig.engine.images(LABEL, (one, three))) == 2
+    assert rig.engine.images(LABEL, ()) == ()
+
+
 def test_the_id_is_what_the_store_calls_the_image(rig: Rig) -> None:
     image_id = rig.image("a")
     assert image_id in {image.image_id for image in rig.engine.images(LABEL)}

@@ -19,6 +19,7 @@ from releaser.core.tag_policy import (
     default_tags,
     evaluate,
     newer_in_line,
+    released,
     slug,
 )
 from releaser.core.version import Version, dirty
@@ -43,6 +44,13 @@ def tag(rule: str, version: str | None = "1.4.2", source: SourceFacts = SOURCE) 
     """The tag that a rule gives, or in brackets why it gives none."""
     wanted, skipped = outcome((rule,), version, source)
     return str(wanted[0].tag) if wanted else f"({skipped[0].reason})"
+
+
+def newest(rule: str, version: str, tags: list[str], *spellings: str) -> str | None:
+    """The newer version on the line of ``rule`` that ``tags`` show, if there is one."""
+    held = released(tags, image="api", project="shop", spellings=spellings)
+    found = newer_in_line(rule, Version.parse(version), held, image="api", project="shop")
+    return str(found) if found else None
 
 
 def on(branch: str) -> SourceFacts:
@@ -268,8 +276,7 @@ def test_a_full_version_may_move_only_where_it_is_marked_dirty(
     ],
 )  # fmt: skip
 def test_the_newest_of_a_line(newer: str | None, rule: str, version: str, tags: str) -> None:
-    found = newer_in_line(rule, Version.parse(version), tags.split(), image="api", project="shop")
-    assert newer == (str(found) if found else None)
+    assert newer == newest(rule, version, tags.split())
 
 
 @pytest.mark.parametrize(
@@ -288,15 +295,7 @@ def test_the_newest_of_a_line(newer: str | None, rule: str, version: str, tags: 
 def test_versions_are_found_as_the_image_spells_them(
     newer: str | None, spelling: str, tags: str
 ) -> None:
-    found = newer_in_line(
-        "{{major}}-alpine",
-        Version.parse("1.4.2"),
-        tags.split(),
-        image="api",
-        project="shop",
-        spellings=[spelling],
-    )
-    assert newer == (str(found) if found else None)
+    assert newer == newest("{{major}}-alpine", "1.4.2", tags.split(), spelling)
 
 
 # -- properties ------------------------------------------------------------------------------
@@ -355,9 +354,7 @@ def test_a_prerelease_gives_no_line_of_versions(
     st.lists(versions | prereleases),
 )
 def test_a_line_moves_only_forward(rule: str, version: Version, others: list[Version]) -> None:
-    found = newer_in_line(
-        rule, version, [str(other) for other in others], image="api", project="shop"
-    )
+    found = newest(rule, str(version), [str(other) for other in others])
     on_line = [
         other
         for other in others
@@ -366,4 +363,4 @@ def test_a_line_moves_only_forward(rule: str, version: Version, others: list[Ver
         and ("minor" not in rule or other.minor == version.minor)
     ]
     highest = max([version, *on_line])
-    assert found == (highest if highest > version else None)
+    assert found == (str(highest) if highest > version else None)

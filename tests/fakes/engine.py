@@ -96,14 +96,17 @@ class FakeEngine:
         self._called("check")
         return self.facts
 
-    def images(self, label: str) -> tuple[LocalImage, ...]:
-        """Every image that carries ``label``, by id."""
+    def images(
+        self, label: str, references: Sequence[Reference] | None = None
+    ) -> tuple[LocalImage, ...]:
+        """Every image that carries ``label``, by id; only those with any of ``references``."""
         self._called("images", label)
+        wanted = None if references is None else set(references)
         with self._lock:
             return tuple(
                 LocalImage(image_id, image.labels[label], tuple(sorted(image.references, key=str)))
                 for image_id, image in sorted(self.stored.items())
-                if label in image.labels
+                if label in image.labels and (wanted is None or wanted & image.references)
             )
 
     def resolve(self, reference: Reference) -> Digest | None:
