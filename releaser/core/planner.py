@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -198,7 +198,7 @@ class _Planner:
         return ReferencePlan(reference, registry, wanted.kind, action, before, reason)
 
     def _released(self, candidate: Candidate) -> dict[str, tuple[Version, ...]]:
-        """The versions of the image that each registry holds, the highest first."""
+        """The versions of the image that each registry holds, in order."""
         spellings = [one.rule for one in candidate.wanted if one.kind is TagKind.IMMUTABLE]
         tags = self.world.registries.tags
         return {
@@ -211,7 +211,7 @@ class _Planner:
             for registry, repository in candidate.repositories
         }
 
-    def _newer(self, image: str, wanted: WantedTag, versions: Iterable[Version]) -> Version | None:
+    def _newer(self, image: str, wanted: WantedTag, versions: Sequence[Version]) -> Version | None:
         if not wanted.is_line or self.version is None:
             return None
         return newer_in_line(wanted.rule, self.version, versions, image=image, project=self.project)

@@ -9,6 +9,7 @@ them; a branch's tag follows the branch.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -218,7 +219,7 @@ def slug(branch: str) -> str:
 def released(
     tags: Iterable[str], *, image: str, project: str, spellings: Iterable[str] = ()
 ) -> tuple[Version, ...]:
-    """The full versions among ``tags``, the highest first; prereleases are left out.
+    """The full versions among ``tags``, the highest last; prereleases are left out.
 
     ``spellings`` are the image's own rules for full versions (``{{version}}-alpine``); plain ones
     are always understood.
@@ -236,25 +237,22 @@ def released(
     texts = tuple(tags)
     matches = (match for one in patterns for match in map(one.fullmatch, texts) if match)
     found = {(int(match[1]), int(match[2]), int(match[3])) for match in matches}
-    return tuple(Version(*numbers) for numbers in sorted(found, reverse=True))
+    return tuple(Version(*numbers) for numbers in sorted(found))
 
 
 def newer_in_line(
-    rule: str, version: Version, released: Iterable[Version], *, image: str, project: str
+    rule: str, version: Version, released: Sequence[Version], *, image: str, project: str
 ) -> Version | None:
-    """The first of ``released`` that is above ``version`` and on the line of ``rule``.
+    """The highest of ``released`` that is above ``version`` on the line of ``rule``.
 
     A line is all the versions for which the rule gives the same tag. ``released`` are full
-    versions, the highest first; ``None``: ``version`` is the highest, so the tag may move to it.
+    versions in order; ``None``: ``version`` is the highest, so that the tag may move to it.
     """
 
     def line(one: Version) -> str:
         known = values(one, SourceFacts(), image=image, project=project)
         return template.render_known(rule, known)
 
-    for other in released:
-        if other <= version:
-            return None
-        if line(other) == line(version):
-            return other
-    return None
+    own = line(version)
+    newer = released[bisect_right(released, version) :]
+    return next((other for other in reversed(newer) if line(other) == own), None)

@@ -104,7 +104,7 @@ def test_images_with_and_without_names(rig: Rig) -> None:
         },
         {
             "Id": str(DIGEST),
-            "Labels": None,
+            "Labels": {"l": "w", "other": "x"},
             "RepoTags": ["api:1", "UPPER:1"],
             "RepoDigests": [f"ghcr.io/acme/api@{OTHER}"],
         },
