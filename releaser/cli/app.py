@@ -58,6 +58,9 @@ app.command("release", rich_help_panel=MAKE)(commands.release)
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and give its exit code; no traceback reaches a user without --debug."""
+    # A closed stdout or stderr (>&-) is None in Python: what is said to it is said to nobody.
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     debug = "--debug" in arguments or bool(os.environ.get("RELEASER_DEBUG"))
     return guarded(lambda: _invoke([a for a in arguments if a != "--debug"]), debug=debug)
 

@@ -23,9 +23,11 @@ _NOISE = re.compile(
 )
 # The engine went away or lost the solve: the same build may well succeed when it is asked again.
 # "no such job" is what a solve of very many targets ends in (docker/buildx, "failed to receive
-# status"), graceful_stop and "closing" are a builder that is being restarted.
+# status"), graceful_stop and "closing" are a builder that is being restarted; "already exists" is
+# the containerd store when two builds give one name to their results in the same moment.
 _TRANSIENT = re.compile(
     r"no such job|graceful_stop|unexpected EOF|\bEOF$|connection reset by peer|transport is closing"
+    r"|image \".*\": already exists"
     r"|error reading from server|client connection is closing|code = Unavailable"
 )
 

@@ -38,6 +38,10 @@ class PlainProgress:
                     self._line(image, f"{step_words(key)} …")
             case StepProgress(key, image, activity, line, cached):
                 self._progress(key, image, activity, line, cached=cached)
+            case StepFinished(key, _, Outcome.BLOCKED | Outcome.CANCELLED) if key.startswith(
+                "tag:"
+            ):
+                pass  # said once, by what blocks it: there may be hundreds of tags
             case StepFinished():
                 self._finished(event)
             case Notice(message, hint):

@@ -316,6 +316,7 @@ def test_the_first_own_error_of_a_vertex_counts() -> None:
     ("error", "again"),
     [
         ("failed to receive status: rpc error: code = Unknown desc = no such job abc", True),
+        ('failed to solve: image "localhost:5000/a:fp-0": already exists', True),
         ("failed to solve: rpc error: code = Unavailable desc = closing, graceful_stop", True),
         ("failed to solve: unexpected EOF", True),
         ("failed to solve: exit code: 1", False),

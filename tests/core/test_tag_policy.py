@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -296,6 +298,15 @@ def test_versions_are_found_as_the_image_spells_them(
     newer: str | None, spelling: str, tags: str
 ) -> None:
     assert newer == newest("{{major}}-alpine", "1.4.2", tags.split(), spelling)
+
+
+def test_a_repository_of_ten_thousand_tags_is_read_in_a_moment() -> None:
+    tags = [f"1.{n // 100}.{n % 100}" for n in range(5000)] + [f"fp-{n:016x}" for n in range(5000)]
+    began = time.process_time()
+    assert newest("{{major}}.{{minor}}", "1.2.3", tags) == "1.2.99"
+    assert newest("latest", "1.2.3", tags, "{{version}}-slim") == "1.49.99"
+    assert newest("latest", "2.0.0", tags) is None
+    assert time.process_time() - began < 2
 
 
 # -- properties ------------------------------------------------------------------------------
