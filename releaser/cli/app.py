@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -12,15 +13,16 @@ import typer
 from releaser import __version__
 from releaser.cli import commands
 from releaser.cli.errors import format_error
-from releaser.errors import InternalError, InterruptedRunError, ReleaserError, SpecError
+from releaser.cli.usage import Grouped, usage_error
+from releaser.errors import InternalError, InterruptedRunError, ReleaserError
 
 LOOK, MAKE = "Look before you leap", "Build and release"
 
 app = typer.Typer(
     name="releaser",
+    cls=Grouped,
     help="Turns one images.yaml into released container images: plan, build, tag and publish, "
     "all or nothing.",
-    no_args_is_help=True,
     add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -61,12 +63,17 @@ def run(arguments: Sequence[str]) -> int:
     # A closed stdout or stderr (>&-) is None in Python: what is said to it is said to nobody.
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    for stream in (sys.stdout, sys.stderr):  # a terminal that knows no arrows gets a "?"
+        with suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     debug = "--debug" in arguments or bool(os.environ.get("RELEASER_DEBUG"))
-    return guarded(lambda: _invoke([a for a in arguments if a != "--debug"]), debug=debug)
+    kept = [argument for argument in arguments if argument != "--debug"]
+    return guarded(lambda: _invoke(kept or ["--help"]), debug=debug)
 
 
 def _invoke(arguments: list[str]) -> int:
-    result = app(arguments, standalone_mode=False)
+    result = app(arguments or ["--help"], prog_name="releaser", standalone_mode=False)
+    sys.stdout.flush()
     return result if isinstance(result, int) else 0
 
 
@@ -75,7 +82,7 @@ def guarded(action: Callable[[], int], *, debug: bool) -> int:
     try:
         return action()
     except BrokenPipeError:
-        sys.stderr.close()
+        _forget_stdout()
         return 141
     except KeyboardInterrupt:
         return _say(InterruptedRunError(2), debug=debug)
@@ -87,15 +94,16 @@ def guarded(action: Callable[[], int], *, debug: bool) -> int:
         return _say(_translated(error), debug=debug)
 
 
+def _forget_stdout() -> None:
+    """Nobody reads stdout any more: what is left in its buffer must not fail again at the end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _translated(error: Exception) -> ReleaserError:
     """The command line parser's complaint in our shape; anything else is a bug of ours."""
-    say = getattr(error, "format_message", None)
-    if callable(say):
-        message = str(say()).strip().rstrip(".")
-        usage = SpecError(
-            message[:1].lower() + message[1:], hint="releaser --help lists the commands"
-        )
-        usage.__cause__ = error
+    usage = usage_error(error, [command.name or "" for command in app.registered_commands])
+    if usage is not None:
         return usage
     bug = InternalError(
         f"a bug of releaser: {type(error).__name__}: {error}",
