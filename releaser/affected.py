@@ -60,7 +60,7 @@ def project_fingerprints(project: Project, contexts: Contexts) -> dict[str, Fing
     selection = build_graph(project, contexts, known, host_platform(), Request())
     images = [selection.resolved[name] for name in selection.closure]
     # What another tool generates lies in no revision; both states are looked at alike.
-    return fingerprints(contexts, images, {}, strict=False)
+    return fingerprints(project, contexts, images, {}, strict=False)
 
 
 def _because(old: Fingerprint, new: Fingerprint) -> str:

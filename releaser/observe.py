@@ -6,8 +6,10 @@ are computed. The second asks each registry once for every name that the plan is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TypeVar
 
 from releaser.core.candidate import Candidate
@@ -15,7 +17,7 @@ from releaser.core.facts import ContextFacts, LocalImage, RegistryFacts
 from releaser.core.fingerprint import tag_of
 from releaser.core.graph import Mention
 from releaser.core.oci import Digest, Reference, Repository
-from releaser.core.resolve import ResolvedImage
+from releaser.core.resolve import At, ResolvedImage
 from releaser.errors import Location, RegistryError, ReleaserError, SpecError, UnknownError
 from releaser.interfaces import Contexts, Engine, Registry
 
@@ -36,16 +38,65 @@ def concurrently(
         return list(pool.map(function, asked))
 
 
-def context_files(contexts: Contexts, image: ResolvedImage) -> dict[str, ContextFacts]:
-    """The files that an image uses of its build context (``""``) and of its additional folders.
+def all_files(
+    contexts: Contexts, images: Sequence[ResolvedImage], at: At, *, strict: bool = True
+) -> dict[str, dict[str, ContextFacts]]:
+    """The files that each image uses of its build context (``""``) and its additional folders.
 
     Raises:
-        SpecError: a context is not there, or a COPY source in it is missing or ignored.
+        SpecError: contexts are not there, or (where ``strict``) COPY sources match nothing; all
+            complaints at once.
     """
-    found = {"": contexts.files(image.context, image.dockerfile, image.paths())}
-    for name, folder in image.folders:
-        found[name] = contexts.files(folder, "", image.paths(name))
-    return found
+    looked = concurrently(lambda image: _files_of(contexts, image, at), images)
+    complaints = [
+        complaint
+        for image, (found, own) in zip(images, looked, strict=True)
+        for complaint in (*own, *(missing_sources(contexts, image, found) if strict else ()))
+    ]
+    if complaints:
+        raise SpecError.together(complaints)
+    return {image.name: found for image, (found, _) in zip(images, looked, strict=True)}
+
+
+def _files_of(
+    contexts: Contexts, image: ResolvedImage, at: At
+) -> tuple[dict[str, ContextFacts], list[SpecError]]:
+    """What an image uses, and a complaint about each folder that cannot be read."""
+    found: dict[str, ContextFacts] = {}
+    complaints: list[SpecError] = []
+    main = (image.context, image.dockerfile)
+    places = {"": main, **{name: (folder, "") for name, folder in image.folders}}
+    for name, (folder, dockerfile) in places.items():
+        field = ("additional_contexts", name) if name else ("context",)
+        try:
+            found[name] = contexts.files(folder, dockerfile, image.paths(name))
+        except SpecError as error:
+            where = error.at or at(("images", image.name, *field))
+            message = f'image "{image.name}": {error.message}'
+            complaints.append(SpecError(message, at=where, details=error.details, hint=error.hint))
+    return found, complaints
+
+
+def seen_from(error: SpecError, root: str, folder: str) -> SpecError:
+    """The same complaints with paths as the author of the spec writes them.
+
+    ``root`` is the absolute path of the spec's folder, ``folder`` how people see it from where
+    they stand (empty: they stand in it).
+    """
+    if root == "/":
+        return error
+    inside = re.compile(rf"(?<![\w/.-]){re.escape(root.rstrip('/'))}(/|(?![\w.-]))")
+
+    def shown(text: str) -> str:
+        return inside.sub(lambda m: (folder and folder + m[1]) or ("" if m[1] else "."), text)
+
+    def one(problem: SpecError) -> SpecError:
+        where = problem.at and replace(problem.at, file=shown(problem.at.file))
+        details = [(key, shown(value)) for key, value in problem.details]
+        hint = problem.hint and shown(problem.hint)
+        return SpecError(shown(problem.message), at=where, details=details, hint=hint)
+
+    return SpecError.together([one(problem) for problem in error.problems])
 
 
 def missing_sources(

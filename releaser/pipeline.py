@@ -7,7 +7,9 @@ whole product runs in memory on fakes.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping, Sequence
+import posixpath
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from releaser.core import tag_policy
@@ -51,12 +53,12 @@ from releaser.interfaces import (
     SourceRepository,
 )
 from releaser.observe import (
+    all_files,
     base_digests,
     concurrently,
-    context_files,
     local_images,
-    missing_sources,
     registry_facts,
+    seen_from,
 )
 
 __all__ = [
@@ -169,7 +171,8 @@ def build_graph(
     complaints: list[SpecError] = []
     for name in spec.images:
         try:
-            resolved[name] = _resolve(project, resolver, contexts, name, known(name))
+            with _paths_shown(project):
+                resolved[name] = _resolve(project, resolver, contexts, name, known(name))
         except SpecError as error:
             complaints.extend(error.problems)
     if complaints:
@@ -221,7 +224,7 @@ def prepare(project: Project, adapters: Adapters, request: Request) -> Prepared:
     bases = base_digests(
         (base for image in images for base in image.bases), engine, adapters.registry
     )
-    prints = fingerprints(adapters.contexts, images, bases)
+    prints = fingerprints(project, adapters.contexts, images, bases)
     candidates = _candidates(project, selection, prints, known, version, source)
     held = RegistryFacts()
     if request.mode is Mode.PUBLISH:
@@ -261,6 +264,7 @@ def _ask_engine(
 
 
 def fingerprints(
+    project: Project,
     contexts: Contexts,
     images: Sequence[ResolvedImage],
     bases: Mapping[str, Digest | None],
@@ -270,20 +274,24 @@ def fingerprints(
     """The fingerprints of ``images`` (upstreams first).
 
     Raises:
-        SpecError: a COPY source is missing, unless not ``strict``.
+        SpecError: a context or (where ``strict``) a COPY source is missing.
     """
-    files = concurrently(lambda image: context_files(contexts, image), images)
-    missing = [
-        complaint
-        for image, found in zip(images, files, strict=True)
-        for complaint in missing_sources(contexts, image, found)
-    ]
-    if missing and strict:
-        raise SpecError.together(missing)
+    with _paths_shown(project):
+        files = all_files(contexts, images, project.at, strict=strict)
     prints: dict[str, Fingerprint] = {}
-    for image, found in zip(images, files, strict=True):
-        prints[image.name] = image.fingerprint(found, bases, prints)
+    for image in images:
+        prints[image.name] = image.fingerprint(files[image.name], bases, prints)
     return prints
+
+
+@contextmanager
+def _paths_shown(project: Project) -> Iterator[None]:
+    """Complaints about files name them as the spec's author sees them, not as we do."""
+    try:
+        yield
+    except SpecError as error:
+        folder = posixpath.dirname(project.at(()).file)
+        raise seen_from(error, project.root, folder) from None
 
 
 def _candidates(
@@ -454,10 +462,6 @@ def check(project: Project, contexts: Contexts) -> ImageGraph:
     request = Request()
     selection = build_graph(project, contexts, lambda _: {}, host_platform(), request)
     images = list(selection.resolved.values())
-    found = concurrently(
-        lambda image: missing_sources(contexts, image, context_files(contexts, image)), images
-    )
-    complaints = [complaint for some in found for complaint in some]
-    if complaints:
-        raise SpecError.together(complaints)
+    with _paths_shown(project):
+        all_files(contexts, images, project.at)
     return selection.graph

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +13,15 @@ import typer
 
 from releaser.cli import options
 from releaser.cli.compose import adapters, contexts, load_project
+from releaser.cli.errors import format_error, printable
 from releaser.cli.options import EngineName, Format
-from releaser.cli.reporting import Recording, read_bounded, recording, write_atomically
+from releaser.cli.reporting import (
+    Recording,
+    check_writable,
+    read_bounded,
+    recording,
+    write_atomically,
+)
 from releaser.cli.signals import Signals, handled
 from releaser.core.plan import Mode, Plan
 from releaser.core.saved_plan import MAX_BYTES, SavedPlan, check_unmoved
@@ -52,6 +59,8 @@ def plan(
     ] = False,
 ) -> int:
     """Show what a release would build, push and tag, and why; nothing is changed."""
+    if output is not None:
+        check_writable(output)
     project = load_project(file, var)
     request = Request(tuple(images or ()), only, version)
     prepared = prepare(project, adapters(project), request)
@@ -165,7 +174,7 @@ def release(
         _execute(prepared, chosen, world, record, signals, limits, verbose)
         _finish(record, output_format)
         if not push:
-            sys.stderr.write("nothing was pushed: add --push to publish\n")
+            _tell("nothing was pushed: add --push to publish\n")
 
 
 def load_plan(path: Path, images: list[str] | None, version: str | None) -> SavedPlan:
@@ -199,7 +208,7 @@ def show_plan(plan: Plan, output_format: Format) -> str:
 def _say_concerns(plan: Plan) -> None:
     for concern in plan.concerns:
         hint = f" ({concern.hint})" if concern.hint else ""
-        sys.stderr.write(f"warning: {concern.message}{hint}\n")
+        _tell(printable(f"warning: {concern.message}{hint}") + "\n")
 
 
 def _limits(project: Project, jobs: int | None, keep_going: bool) -> Limits:
@@ -221,20 +230,19 @@ def _execute(
     limits: Limits,
     verbose: bool,
 ) -> None:
-    """Run a plan with its progress on stderr; the record gets the result, its error is raised."""
+    """Run a plan with its progress on stderr; the record gets the result."""
     _say_concerns(plan)
     with progress(plan, verbose=verbose) as listener:
         signals.running = True
         record.result = run_plan(prepared, plan, world, listener, limits, signals.stop)
         signals.running = False
-    if record.result.error is not None:
-        _show_ends(record.result.error, record)
-        raise record.result.error
+    record.error = record.result.error
 
 
 def progress(plan: Plan, *, verbose: bool) -> AbstractContextManager[Listener]:
     """The listener that fits where stderr goes: live on a terminal, else plain lines."""
-    if sys.stderr.isatty() and not os.environ.get("CI") and not verbose:
+    plain = verbose or os.environ.get("CI") or os.environ.get("TERM") == "dumb"
+    if sys.stderr.isatty() and not plain:
         from rich.console import Console
 
         from releaser.reports.live import LiveProgress
@@ -248,16 +256,13 @@ def progress(plan: Plan, *, verbose: bool) -> AbstractContextManager[Listener]:
 
 def _show_ends(error: ReleaserError, record: Recording) -> None:
     """The failures of a run, each with the end of its output, before the one that sums them up."""
-    from releaser.cli.errors import format_error
-
-    failed = [one for one in (record.result.records.values() if record.result else ()) if one.error]
-    for one in failed:
+    for one in record.result.records.values() if record.result else ():
         if one.error is not None and one.error is not error:
-            sys.stderr.write(format_error(one.error))
+            _tell(format_error(one.error))
 
 
 def _finish(record: Recording, output_format: Format) -> None:
-    """Print what a run came to."""
+    """Print what a run came to, and raise what it ended in."""
     from releaser.reports import markdown, run, text
 
     ended = record.run()
@@ -268,3 +273,13 @@ def _finish(record: Recording, output_format: Format) -> None:
             sys.stdout.write(markdown.run_markdown(ended))
         case Format.TEXT:
             sys.stdout.write(text.run_text(ended))
+    sys.stdout.flush()
+    if record.error is not None:
+        _show_ends(record.error, record)
+        raise record.error
+
+
+def _tell(text: str) -> None:
+    """Say something on stderr; that nobody listens any more must not end a release."""
+    with suppress(OSError):
+        sys.stderr.write(text)

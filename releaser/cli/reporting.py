@@ -13,7 +13,7 @@ from pathlib import Path
 
 from releaser.core.events import RunResult
 from releaser.core.plan import Plan
-from releaser.errors import InternalError, ReleaserError, SpecError
+from releaser.errors import InternalError, ReleaserError, SetupError, SpecError
 from releaser.reports.run import Run, as_json
 
 
@@ -45,12 +45,25 @@ def recording(command: str, report: Path | None, *, pushed: bool) -> Iterator[Re
     except ReleaserError as error:
         record.error = error
         raise
+    except BrokenPipeError:  # nobody reads our output: that says nothing of the run
+        raise
     except Exception as error:
         record.error = InternalError(f"{type(error).__name__}: {error}")
         raise
     finally:
         if report is not None:
-            write_atomically(report, json.dumps(as_json(record.run()), indent=2) + "\n")
+            _write_report(report, record)
+
+
+def _write_report(path: Path, record: Recording) -> None:
+    """Write the report; that it cannot be written never hides how the run itself ended."""
+    try:
+        write_atomically(path, json.dumps(as_json(record.run()), indent=2) + "\n")
+    except OSError as error:
+        problem = f"the report cannot be written to {path}: {error.strerror}"
+        if record.error is None:
+            raise SetupError(problem, hint="what the run did is done; see above") from error
+        record.error.details = (*record.error.details, ("report", problem))
 
 
 def read_bounded(path: Path, most: int) -> bytes:
@@ -81,10 +94,14 @@ def write_atomically(path: Path, text: str) -> None:
     if path.exists() and not path.is_file():  # /dev/stdout, a named pipe
         path.write_text(text, encoding="utf-8")
         return
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        stream.write(text)
-    umask = os.umask(0)
-    os.umask(umask)
-    Path(name).chmod(0o666 & ~umask)
-    Path(name).replace(path)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(name).chmod(0o666 & ~umask)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

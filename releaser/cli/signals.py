@@ -22,6 +22,8 @@ class Signals:
     def handle(self, number: int, _frame: FrameType | None) -> None:
         """The handler of both signals."""
         if self.stop.signal is not None:
+            if os.isatty(2):
+                os.write(2, b"\x1b[?25h")  # the live view hides the cursor
             os._exit(128 + number)
         self.stop.set(number)
         if not self.running:

@@ -19,7 +19,7 @@ from releaser.core.events import (
     StepProgress,
     StepStarted,
 )
-from releaser.reports.words import clean, step_words
+from releaser.reports.words import clean, is_noise, step_words
 
 MAX_ROWS = 12
 
@@ -33,7 +33,11 @@ class LiveProgress:
         self._ended = 0
         self._running: dict[str, tuple[str, float, str]] = {}
         self._began = time.monotonic()
-        self._live = Live(get_renderable=self._picture, console=console, refresh_per_second=8)
+        self._live = Live(self, console=console, refresh_per_second=8)
+
+    def __rich__(self) -> Group:
+        """The picture as it is now: also where a line is printed above it between two refreshes."""
+        return self._picture()
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -59,13 +63,14 @@ class LiveProgress:
                 self._running[key] = (image, began, clean(activity or line or ""))
             case StepFinished():
                 self._finished(event)
-            case Notice(message):
-                self._console.print(Text(f"note: {clean(message)}", style="yellow"))
+            case Notice(message, hint):
+                more = f" ({clean(hint)})" if hint else ""
+                self._console.print(Text(f"note: {clean(message)}{more}", style="yellow"))
 
     def _finished(self, event: StepFinished) -> None:
         self._ended += 1
         self._running.pop(event.key, None)
-        if event.key.startswith("tag:") and event.outcome is Outcome.DONE:
+        if is_noise(event) or (event.key.startswith("tag:") and event.outcome is Outcome.DONE):
             return
         mark, style = _MARKS[event.outcome]
         line = Text.assemble(
@@ -78,17 +83,20 @@ class LiveProgress:
         self._console.print(line)
 
     def _picture(self) -> Group:
-        table = Table.grid(padding=(0, 2))
         now = time.monotonic()
         rows = list(self._running.items())
+        table = Table.grid(padding=(0, 2))
+        table.add_column(no_wrap=True, max_width=32)
+        table.add_column(no_wrap=True, justify="right")
+        table.add_column(no_wrap=True, overflow="ellipsis")
         for key, (image, began, activity) in rows[:MAX_ROWS]:
-            doing = Text(activity or step_words(key), overflow="ellipsis", no_wrap=True)
-            table.add_row(Text(image, style="bold cyan"), Text(f"{now - began:5.1f} s"), doing)
+            name = Text(image, style="bold cyan")
+            table.add_row(name, f"{now - began:.1f} s", Text(activity or step_words(key)))
         if len(rows) > MAX_ROWS:
             table.add_row("…", "", f"{len(rows) - MAX_ROWS} more")
         spent = now - self._began
         footer = Text(f"{self._ended}/{self._steps} steps  {spent:.0f} s", style="dim")
-        return Group(table, footer)
+        return Group(table, footer) if rows else Group(footer)
 
 
 _MARKS = {

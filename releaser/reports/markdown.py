@@ -7,6 +7,7 @@ import re
 from releaser.core.plan import Plan, TagAction
 from releaser.reports.run import Run, digests_of, image_outcome
 from releaser.reports.text import headline
+from releaser.reports.words import clean
 
 
 def plan_markdown(plan: Plan) -> str:
@@ -50,5 +51,5 @@ def run_markdown(run: Run) -> str:
 
 def escape(text: str) -> str:
     """``text`` with everything that Markdown or HTML would act on made harmless."""
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace("\n", " ")
+    text = clean(text.replace("\n", " ")).replace("&", "&amp;").replace("<", "&lt;")
     return re.sub(r"([\\`*_{}\[\]|#@])", r"\\\1", text)

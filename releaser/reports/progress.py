@@ -16,7 +16,7 @@ from releaser.core.events import (
     StepProgress,
     StepStarted,
 )
-from releaser.reports.words import clean, step_words
+from releaser.reports.words import clean, is_noise, step_words
 
 OUTPUT_LINES = 20
 
@@ -57,6 +57,8 @@ class PlainProgress:
             self._line(image, ("cached " if cached else "") + clean(activity))
 
     def _finished(self, event: StepFinished) -> None:
+        if is_noise(event):
+            return
         words = step_words(event.key)
         match event.outcome:
             case Outcome.DONE:

@@ -89,10 +89,11 @@ def _error(error: ReleaserError | None) -> dict[str, object] | None:
     if error is None:
         return None
     return {
-        "kind": type(error).__name__.removesuffix("Error").lower(),
+        "kind": type(error).__name__.removesuffix("Error").removesuffix("Run").lower(),
         "message": str(error),
         "details": [[key, value] for key, value in error.details],
         "hint": error.hint,
+        "others": [str(other) for other in getattr(error, "others", ())],
     }
 
 

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import re
 
+from releaser.core.events import Outcome, StepFinished
+
 MAX_LINE = 400
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+)
+# GitHub's runner and Azure's agent look for these anywhere in a line (actions/runner,
+# src/Runner.Common/ActionCommand.cs, TryParse); "::name::" counts at a line's start only.
+_COMMAND = re.compile(r"##(?=[A-Za-z]*\[)")
 
 
 def clean(text: str) -> str:
-    """``text`` as one harmless line: no escape sequences, control or direction characters."""
-    text = _CONTROL.sub("", _ESCAPES.sub("", text))
+    """``text`` as one harmless line: no escape sequences, control or direction characters, and
+    nothing that a CI system takes for a command wherever it stands."""
+    text = _COMMAND.sub("# #", _CONTROL.sub("", _ESCAPES.sub("", text)))
     return text if len(text) <= MAX_LINE else text[: MAX_LINE - 1] + "…"
 
 
@@ -27,3 +35,12 @@ def step_words(key: str) -> str:
             return "name in the engine"
         case _:
             return kind
+
+
+def is_noise(event: StepFinished) -> bool:
+    """Whether the end of a step tells a person nothing: a tag, an upload that had no chance."""
+    if event.outcome in {Outcome.DONE, Outcome.FAILED}:
+        return False
+    return event.key.startswith("tag:") or (
+        event.outcome is Outcome.BLOCKED and not event.key.startswith("build:")
+    )
