@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from releaser.core.events import Outcome
+from releaser.core.events import Outcome, StepRecord
 from releaser.core.oci import Digest
 from releaser.core.plan import Action, ImagePlan, Mode, Plan, ReferencePlan, TagAction
 from releaser.core.rebuild import ReasonCode
@@ -38,11 +38,11 @@ def plan_text(plan: Plan) -> str:
 
 
 def _plan_lines(plan: Plan) -> Iterator[str]:
-    yield f"{headline(plan)}: {_counts(plan.images)}"
+    yield f"{headline(plan)}: {counts(plan.images)}"
     yield ""
     width = max((len(image.name) for image in plan.images), default=0)
     for image in plan.images:
-        yield f"{image.name:<{width}}  {image.action.value:<10}  {_reason(image)}"
+        yield f"{image.name:<{width}}  {image.action.value:<10}  {reason_words(image)}"
         if plan.mode is Mode.PUBLISH:
             yield from (f"  {line}" for line in _reference_lines(image.references))
     if not plan.changes:
@@ -55,14 +55,16 @@ def headline(plan: Plan) -> str:
     return f"{plan.project} {plan.version}" if plan.version else plan.project
 
 
-def _counts(images: Iterable[ImagePlan]) -> str:
+def counts(images: Iterable[ImagePlan]) -> str:
+    """How many images get which action."""
     found = Counter(image.action for image in images)
     total = sum(found.values())
     parts = [f"{found[action]} {words}" for action, words in _COUNTED.items() if found[action]]
     return f"{total} image{'' if total == 1 else 's'}, " + ", ".join(parts)
 
 
-def _reason(image: ImagePlan) -> str:
+def reason_words(image: ImagePlan) -> str:
+    """Why an image gets the action it gets, as a person would say it."""
     words = _REASONS[image.reason.code]
     return f"{words}: {image.reason.detail}" if image.reason.detail else words
 
@@ -104,10 +106,7 @@ def _run_lines(run: Run, plan: Plan) -> Iterator[str]:
         own = [record for record in records.values() if record.image == image.name]
         end = image_outcome(image, own, run)
         word = image.action.value if end == "done" else end
-        digests = digests_of(image, run)
-        digest = next(iter(digests.values()), "")
-        blocked = next((record.blocked_by for record in own if record.blocked_by), None)
-        note = f"by {blocked}" if blocked else digest
+        note = _note(end, own) or next(iter(digests_of(image, run).values()), "")
         yield f"{image.name:<{width}}  {_PAST.get(word, word):<10}  {note}".rstrip()
         for one in image.references:
             record = records.get(f"tag:{one.reference}")
@@ -115,7 +114,16 @@ def _run_lines(run: Run, plan: Plan) -> Iterator[str]:
             if written or (plan.mode is Mode.LOCAL and end == "done"):
                 yield f"  {_MARKS[one.action]} {one.reference}"
     yield ""
-    yield f"{headline(plan)}: {_ending(run)} in {run.seconds:.1f} s"
+    yield f"{headline(plan)}: {ending(run)} in {run.seconds:.1f} s"
+
+
+def _note(end: str, own: Iterable[StepRecord]) -> str:
+    """Which step an image failed at, or is blocked by."""
+    if end == Outcome.FAILED.value:
+        return next(f"at {one.key}" for one in own if one.outcome is Outcome.FAILED)
+    if end == Outcome.BLOCKED.value:
+        return next(f"by {one.blocked_by}" for one in own if one.blocked_by)
+    return ""
 
 
 _PAST = {
@@ -128,5 +136,7 @@ _PAST = {
 }
 
 
-def _ending(run: Run) -> str:
-    return run.outcome.replace("-", " ")
+def ending(run: Run) -> str:
+    """How a run ended, in words."""
+    words = {"partial": "partly published", "unknown": "nobody knows what is published"}
+    return words.get(run.outcome, run.outcome.replace("-", " "))
