@@ -91,3 +91,11 @@ def test_make_help_lists_what_the_readme_names() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for target in set(re.findall(r"`?make (?:-s )?([a-z-]+)", README)):
         assert f"\n{target}:" in makefile
+
+
+def test_nothing_is_left_to_do() -> None:
+    folders = ("releaser", "tests", "docs", "examples", "benchmarks", ".ci", ".github")
+    files = [path for name in folders for path in (ROOT / name).rglob("*") if path.is_file()]
+    mark = re.compile(rb"\b(TO" + rb"DO|FIX" + rb"ME|X" + rb"XX)\b")
+    texts = [path for path in [*files, *ROOT.glob("*.*")] if path.suffix not in {".pyc", ".bin"}]
+    assert [path for path in texts if path.is_file() and mark.search(path.read_bytes())] == []

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from releaser.core.events import Outcome, StepFinished
+from releaser.core.events import Outcome, RunResult, StepFinished, StepRecord
 from releaser.core.facts import SourceFacts
-from releaser.core.plan import Mode, TagAction
+from releaser.core.plan import Mode, Plan, TagAction
+from releaser.core.steps import BuildStep, PushStep, TagKind, TagStep
 from releaser.errors import (
     EngineError,
+    InternalError,
     InterruptedRunError,
     PartialError,
     PlanError,
@@ -24,7 +27,7 @@ from releaser.errors import (
     UnknownError,
 )
 from releaser.executor import Limits, Stop
-from releaser.pipeline import check, refuse, version_of
+from releaser.pipeline import check, outcome_error, refuse, run, version_of
 from tests.world import World
 
 SPEC = """\
@@ -168,8 +171,6 @@ def test_a_tag_that_somebody_takes_meanwhile_is_left_alone() -> None:
     made = world()
     prepared = made.prepare()
     there = made.registry.seed_image(f"{PREFIX}/other:1.4.2", "somebody else's")
-    from releaser.pipeline import run
-
     result = run(prepared, prepared.plan, made.adapters, made.heard, Limits())
     assert result.error is not None
     assert made.registry.tag_of(f"{PREFIX}/other:1.4.2") == there
@@ -439,3 +440,163 @@ def test_plan_execute_plan_again(
     assert not again.changes
     assert again.steps == ()
     assert all(one.action is TagAction.KEEP for image in again.images for one in image.references)
+
+
+@settings(max_examples=60, deadline=None)
+@given(projects(), st.data())
+def test_a_fault_in_any_step_and_then_none(
+    project: tuple[str, dict[str, str]], data: st.DataObject
+) -> None:
+    """Whatever fails: nothing public before all content is there, and running again resumes."""
+    made = World(*project)
+    prepared = made.prepare()
+    plan = prepared.plan
+    if not plan.steps:
+        return
+    victim = data.draw(st.sampled_from(plan.steps)).step
+    keep_going = data.draw(st.booleans())
+    error = RegistryError("no", status=500)
+    match victim:
+        case BuildStep():
+            made.builder.failures = {victim.image: EngineError("no")}
+        case PushStep():
+            made.engine.fail(error, "push", victim.reference)
+        case TagStep():
+            made.registry.fail("put", str(victim.reference), error)
+        case _:
+            raise AssertionError("nothing is there yet: there is nothing to copy or to name")
+    limits = Limits(jobs=data.draw(st.integers(1, 4)), keep_going=keep_going)
+    result = run(prepared, plan, made.adapters, made.heard, limits)
+    assert result.error is not None
+    assert result.records[victim.key].outcome is Outcome.FAILED
+    written = {k for k, r in result.records.items() if k.startswith("tag:") and r.digest}
+    assert written == {f"tag:{reference}" for reference in made.public()}
+    if not isinstance(victim, TagStep):
+        assert written == set()
+    assert result.error.code == (5 if written else 1)
+    assert set(result.records) == {one.key for one in plan.steps}
+
+    made.builder.failures = {}
+    already = len(made.builder.batches)
+    assert made.release().error is None
+    assert not made.plan().changes
+    again = [step.image for batch in made.builder.batches[already:] for step in batch]
+    done = {k for k, r in result.records.items() if r.outcome is Outcome.DONE}
+    assert not {f"build:{image}" for image in again} & done
+
+
+@settings(max_examples=40, deadline=None)
+@given(projects())
+def test_tags_are_written_in_order(project: tuple[str, dict[str, str]]) -> None:
+    """Immutable before floating, ``latest`` last, and upstreams first among tags of one rule."""
+    made = World(*project)
+    plan = made.plan()
+    steps = {str(one.step.reference): one.step for one in plan.steps if _is_tag(one.step)}  # type: ignore[union-attr]
+    made.release()
+    written = [steps[name] for name in made.registry.called("put")]
+    assert len(written) == len(steps)
+    widths = [
+        (s.kind is not TagKind.IMMUTABLE, str(s.reference.tag) == "latest")  # type: ignore[union-attr]
+        for s in written
+    ]
+    assert widths == sorted(widths)
+    needs = {image.name: set(image.needs) for image in plan.images}
+    for rule in dict.fromkeys(str(s.reference.tag) for s in written):  # type: ignore[union-attr]
+        seen: set[str] = set()
+        for step in (s for s in written if str(s.reference.tag) == rule):  # type: ignore[union-attr]
+            dependants = {name for name, found in needs.items() if step.image in found}
+            assert not dependants & seen, (step.image, seen)
+            seen.add(step.image)
+
+
+def _is_tag(step: object) -> bool:
+    return isinstance(step, TagStep)
+
+
+# -- endings
+
+
+def ended(*ends: tuple[str, Outcome, ReleaserError | None]) -> tuple[Plan, RunResult]:
+    """A plan of tags, and what became of each."""
+    made = world()
+    steps = [one for one in made.plan().steps if isinstance(one.step, TagStep)][: len(ends)]
+    records = {
+        step.key: StepRecord(step.key, name, outcome, error=error)
+        for step, (name, outcome, error) in zip(steps, ends, strict=True)
+    }
+    first = next((error for _, _, error in ends if error), None)
+    plan = replace(made.plan(), steps=tuple(steps))
+    return plan, RunResult(records, first)
+
+
+FAILED, DONE, LEFT = Outcome.FAILED, Outcome.DONE, Outcome.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("code", "ends"),
+    [
+        (0, [DONE, DONE]),
+        (1, [RegistryError("no"), LEFT]),
+        (1, [RegistryError("no"), EngineError("no")]),
+        (5, [DONE, RegistryError("no")]),
+        (5, [DONE, UnknownError("?")]),
+        (5, [DONE, LEFT]),
+        (6, [UnknownError("?"), LEFT]),
+        (6, [RegistryError("no"), UnknownError("?")]),
+        (70, [RegistryError("no"), InternalError("bug")]),
+        (4, [SetupError("log in"), LEFT]),
+    ],
+)
+def test_how_a_run_ended(code: int, ends: list[Outcome | ReleaserError]) -> None:
+    plan, result = ended(
+        *(("x", one, None) if isinstance(one, Outcome) else ("x", FAILED, one) for one in ends)
+    )
+    error = outcome_error(plan, result)
+    assert (error.code if error else 0) == code
+
+
+def test_a_signal_is_not_hidden_by_what_failed_before_it() -> None:
+    plan, result = ended(("a", FAILED, EngineError("1")), ("b", FAILED, EngineError("2")))
+    stopped = RunResult(result.records, InterruptedRunError(15))
+    assert outcome_error(plan, stopped) is stopped.error
+
+
+def test_both_lists_of_a_partial_release() -> None:
+    plan, result = ended(("a", DONE, None), ("b", FAILED, RegistryError("full")), ("c", LEFT, None))
+    error = outcome_error(plan, result)
+    assert isinstance(error, PartialError)
+    names = [step.key.removeprefix("tag:") for step in plan.steps]
+    assert error.details == tuple(zip(("written", "missing", "missing"), names, strict=True))
+    assert "1 of 3 tags were written: full" in error.message
+
+
+# -- complaints
+
+
+def test_all_complaints_come_at_once_with_paths_as_people_see_them() -> None:
+    made = world(api_Dockerfile="FROM base\nCOPY none /\n", web_Dockerfile="FROM api\nCOPY no /\n")
+    with pytest.raises(SpecError) as caught:
+        check(made.project, made.adapters.contexts)
+    assert [str(one) for one in caught.value.problems] == [
+        'api/Dockerfile:2: image "api" copies "none", which is not in the build context',
+        'web/Dockerfile:2: image "web" copies "no", which is not in the build context',
+    ]
+    assert caught.value.details == (("context", "api"),)
+
+
+def test_a_context_that_is_not_there() -> None:
+    spec = SPEC.replace("{context: api}", "{context: gone, dockerfile: ../api/Dockerfile}")
+    made = world(spec)
+    for ask in (made.plan, lambda: check(made.project, made.adapters.contexts)):
+        with pytest.raises(SpecError) as caught:
+            ask()
+        assert caught.value.message == 'image "api": there is no build context "gone"'
+        assert str(caught.value.at).startswith("images.yaml:6:")
+
+
+def test_a_target_that_is_not_there() -> None:
+    made = world(SPEC.replace("{context: api}", "{context: api, target: prod}"))
+    with pytest.raises(SpecError) as caught:
+        check(made.project, made.adapters.contexts)
+    assert '"prod"' in caught.value.message
+    assert str(caught.value.at).startswith("images.yaml:6:")

@@ -84,12 +84,15 @@ def guarded(action: Callable[[], int], *, debug: bool) -> int:
     except BrokenPipeError:
         _forget_stdout()
         return 141
-    except KeyboardInterrupt:
+    except SystemExit as left:  # the command line's parser meets a broken pipe like this
+        if not isinstance(left.__context__, BrokenPipeError):
+            raise
+        _forget_stdout()
+        return 141
+    except (KeyboardInterrupt, typer.Abort):
         return _say(InterruptedRunError(2), debug=debug)
     except ReleaserError as error:
         return _say(error, debug=debug)
-    except typer.Abort:
-        return _say(InterruptedRunError(2), debug=debug)
     except Exception as error:  # noqa: BLE001 - whatever else escapes is our bug, and says so
         return _say(_translated(error), debug=debug)
 

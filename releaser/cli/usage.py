@@ -56,6 +56,7 @@ def _did_you_mean(error: Exception, message: str, commands: Sequence[str]) -> st
 
 def _where_to_look(error: Exception) -> str:
     context = getattr(error, "ctx", None)
-    path = getattr(context, "command_path", "releaser")
-    what = "options" if getattr(context, "parent", None) else "commands"
-    return f"{path} --help lists the {what}"
+    if context is None:
+        return "add --help to see what there is"
+    what = "options" if context.parent else "commands"
+    return f"{context.command_path} --help lists the {what}"

@@ -41,6 +41,5 @@ def is_noise(event: StepFinished) -> bool:
     """Whether the end of a step tells a person nothing: a tag, an upload that had no chance."""
     if event.outcome in {Outcome.DONE, Outcome.FAILED}:
         return False
-    return event.key.startswith("tag:") or (
-        event.outcome is Outcome.BLOCKED and not event.key.startswith("build:")
-    )
+    began = event.outcome is Outcome.CANCELLED and event.seconds > 0
+    return event.key.startswith("tag:") or not (began or event.key.startswith("build:"))

@@ -162,20 +162,24 @@ def test_steps_in_words(key: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "outcome", "noise"),
+    ("key", "outcome", "seconds", "noise"),
     [
-        ("build:a", Outcome.BLOCKED, False),
-        ("push:a@r", Outcome.BLOCKED, True),
-        ("push:a@r", Outcome.CANCELLED, False),
-        ("push:a@r", Outcome.FAILED, False),
-        ("tag:r/a:1", Outcome.BLOCKED, True),
-        ("tag:r/a:1", Outcome.CANCELLED, True),
-        ("tag:r/a:1", Outcome.FAILED, False),
-        ("tag:r/a:1", Outcome.DONE, False),
+        ("build:a", Outcome.BLOCKED, 0, False),
+        ("build:a", Outcome.CANCELLED, 0, False),
+        ("push:a@r", Outcome.BLOCKED, 0, True),
+        ("push:a@r", Outcome.CANCELLED, 0, True),
+        ("push:a@r", Outcome.CANCELLED, 1.5, False),
+        ("push:a@r", Outcome.FAILED, 1.5, False),
+        ("tag:r/a:1", Outcome.BLOCKED, 0, True),
+        ("tag:r/a:1", Outcome.CANCELLED, 0, True),
+        ("tag:r/a:1", Outcome.FAILED, 1.5, False),
+        ("tag:r/a:1", Outcome.DONE, 1.5, False),
     ],
 )
-def test_a_thousand_blocked_tags_are_no_news(key: str, outcome: Outcome, *, noise: bool) -> None:
-    assert is_noise(StepFinished(key, "a", outcome)) is noise
+def test_a_thousand_blocked_tags_are_no_news(
+    key: str, outcome: Outcome, seconds: float, *, noise: bool
+) -> None:
+    assert is_noise(StepFinished(key, "a", outcome, seconds)) is noise
 
 
 @pytest.fixture

@@ -107,6 +107,30 @@ def built() -> Run:
     return ran(world(), "build", pushed=False, mode=Mode.LOCAL)
 
 
+def pushed() -> Run:
+    made = world()
+    made.build()
+    made.engine.stored = {
+        image_id: replace(
+            image,
+            references=frozenset(
+                sorted((r for r in image.references if "fp-" in str(r)), key=str)[:1]
+            ),
+        )
+        for image_id, image in made.engine.stored.items()
+    }
+    return ran(made)
+
+
+def copied() -> Run:
+    made = world()
+    made.spec = SPEC.replace(", hub: docker.io/acme", "")
+    made.release()
+    made.spec = SPEC
+    made.engine.stored.clear()
+    return ran(made)
+
+
 def failed() -> Run:
     made = world()
     made.builder.failures = {
@@ -176,6 +200,8 @@ CASES: dict[str, tuple[Callable[[], Run], str, int]] = {
     "moved": (moved, "released", 0),
     "unpushed": (unpushed, "built", 0),
     "built": (built, "built", 0),
+    "pushed": (pushed, "released", 0),
+    "copied": (copied, "released", 0),
     "failed": (failed, "failed", 1),
     "refused": (refused, "refused", 3),
     "partial": (partial, "partial", 5),

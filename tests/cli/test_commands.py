@@ -1,0 +1,300 @@
+"""The commands on fakes: results on stdout, the rest on stderr, a report in every ending."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from releaser.cli import app, commands
+from releaser.cli.reporting import Recording, check_writable, recording, write_atomically
+from releaser.cli.signals import handled
+from releaser.core.events import BuildResult
+from releaser.core.facts import SourceFacts
+from releaser.core.steps import BuildStep
+from releaser.errors import (
+    EngineError,
+    InterruptedRunError,
+    PlanError,
+    RegistryError,
+    SetupError,
+    SpecError,
+)
+from releaser.interfaces import Listener
+from tests.world import World
+
+SPEC = """\
+version: 1
+project: shop
+registries: {main: main.example/shop}
+defaults: {tags: ["{{version}}", latest]}
+images:
+  base: {context: base}
+  api: {context: api}
+"""
+FILES = {
+    "base/Dockerfile": "FROM scratch\nCOPY f /\n",
+    "base/f": "base",
+    "api/Dockerfile": "FROM base\nCOPY f /\n",
+    "api/f": "api",
+}
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
+    """A world that the commands run in instead of this machine."""
+    world = World(SPEC, FILES)
+    monkeypatch.setattr(commands, "load_project", lambda *_: world.project)
+    monkeypatch.setattr(commands, "adapters", lambda *_: world.adapters)
+    monkeypatch.setenv("CI", "1")
+    monkeypatch.delenv("RELEASER_VERSION", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return world
+
+
+Ran = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def ran(capsys: pytest.CaptureFixture[str]) -> Ran:
+    """Runs a command line: its code, stdout and stderr."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = app.run(arguments)
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def report() -> dict[str, Any]:
+    """The report that was written."""
+    found: dict[str, Any] = json.loads(Path("report.json").read_text())
+    return found
+
+
+def test_release_and_again(made: World, ran: Ran) -> None:
+    code, out, err = ran("release", "--push", "--report", "report.json")
+    assert code == 0
+    assert "shop 1.4.2: released in" in out
+    assert "base  build …" in err
+    assert report()["outcome"] == "released"
+    assert len(made.public()) == 4
+    code, out, err = ran("release", "--push", "--report", "report.json")
+    assert (code, err) == (0, "")
+    assert "nothing to do" in out
+    assert report()["outcome"] == "nothing-to-do"
+
+
+def test_release_without_push_shows_what_it_would_push(made: World, ran: Ran) -> None:
+    code, out, err = ran("release")
+    assert code == 0
+    assert "+ main.example/shop/api:1.4.2" in out
+    assert "api   built" in out
+    assert err.endswith("nothing was pushed: add --push to publish\n")
+    assert made.public() == {}
+
+
+def test_build(made: World, ran: Ran) -> None:
+    code, out, _ = ran("build", "base")
+    assert code == 0
+    assert out.startswith("base  built\n")
+    assert "api" not in out
+    assert made.registry.calls == []
+
+
+@pytest.mark.parametrize("command", [["release", "--push"], ["release"], ["build"]])
+@pytest.mark.parametrize("fails", [False, True])
+def test_json_is_all_that_stdout_gets(
+    made: World, ran: Ran, command: list[str], *, fails: bool
+) -> None:
+    if fails:
+        made.builder.failures = {"base": EngineError("RUN false failed", output=["oops"])}
+    code, out, err = ran(*command, "--format", "json", "--report", "report.json")
+    assert code == int(fails)
+    printed = json.loads(out)
+    assert printed["outcome"] == report()["outcome"]
+    assert printed["exit_code"] == code
+    assert ("error: RUN false failed\n  | oops\n" in err) is fails
+
+
+@pytest.mark.parametrize("output_format", ["text", "markdown"])
+def test_a_failed_run_shows_what_became_of_each_image(
+    made: World, ran: Ran, output_format: str
+) -> None:
+    made.builder.failures = {"base": EngineError("RUN false failed")}
+    code, out, err = ran("release", "--push", "--format", output_format)
+    assert code == 1
+    assert "failed" in out
+    assert "blocked" in out
+    assert err.endswith("error: RUN false failed\n")
+    assert made.public() == {}
+
+
+def test_several_failures_are_all_told(made: World, ran: Ran) -> None:
+    made.files["/project/api/Dockerfile"] = "FROM scratch\nCOPY f /\n"
+    made.builder.batch_size = 1
+    made.builder.failures = {"base": EngineError("one"), "api": EngineError("two")}
+    code, _, err = ran("release", "--push", "--keep-going")
+    assert code == 1
+    assert "error: one\n" in err
+    assert "error: two\n" in err
+    assert "error: 2 steps failed\n  build:base: one\n  build:api:  two\n" in err
+
+
+def test_partly_published(made: World, ran: Ran) -> None:
+    error = RegistryError("the registry is full", status=507)
+    made.registry.fail("put", "main.example/shop/api:latest", error)
+    code, out, err = ran("release", "--push", "--report", "report.json")
+    assert code == 5
+    assert "partly published" in out
+    assert "missing: main.example/shop/api:latest" in err
+    found = report()
+    assert (found["outcome"], found["exit_code"]) == ("partial", 5)
+    written = [r["reference"] for i in found["images"] for r in i["references"] if r["written"]]
+    assert len(written) == 3
+    assert ran("release", "--push")[0] == 0
+
+
+def test_refused(made: World, ran: Ran) -> None:
+    assert ran("release", "--push")[0] == 0
+    made.files["/project/base/f"] = "changed"
+    code, out, err = ran("release", "--push", "--report", "report.json")
+    assert (code, out) == (3, "")
+    assert "names another content already" in err
+    assert report()["outcome"] == "refused"
+    code, out, _ = ran("plan")
+    assert code == 3
+    assert "! main.example/shop/base:1.4.2  refused" in out
+
+
+def test_a_dirty_tree(made: World, ran: Ran) -> None:
+    made.source = SourceFacts(commit="a" * 40, tags=("v1.0.0",), changes=("base/f",))
+    code, _, err = ran("release", "--push")
+    assert code == 3
+    assert "base/f" in err
+    assert ran("release", "--push", "--allow-dirty")[0] == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_in_a_run(made: World, ran: Ran, number: signal.Signals, code: int) -> None:
+    build = made.builder.build
+
+    def signalled(batch: Sequence[BuildStep], listener: Listener) -> Sequence[BuildResult]:
+        signal.raise_signal(number)
+        return build(batch, listener)
+
+    made.builder.waiting = {"base"}
+    made.builder.build = signalled  # type: ignore[method-assign]
+    before = signal.getsignal(number)
+    ended, out, err = ran("release", "--push", "--report", "report.json")
+    assert ended == code
+    assert "interrupted" in out
+    assert f"error: interrupted by {number.name}\n" in err
+    assert (report()["outcome"], report()["exit_code"]) == ("interrupted", code)
+    assert signal.getsignal(number) is before
+    assert made.public() == {}
+
+
+def test_a_signal_before_a_run_ends_it_at_once() -> None:
+    with pytest.raises(InterruptedRunError) as caught, handled():
+        signal.raise_signal(signal.SIGTERM)
+    assert caught.value.code == 143
+
+
+def test_a_plan_is_saved_whole_or_refused_at_once(made: World, ran: Ran) -> None:
+    code, out, err = ran("plan", "-o", "nowhere/plan.json")
+    assert (code, out) == (2, "")
+    assert "nowhere/plan.json cannot be written" in err
+    assert made.registry.calls == []
+    assert ran("plan", "-o", "plan.json", "--format", "json")[0] == 0
+    assert json.loads(Path("plan.json").read_text())["schema"] == 1
+
+
+def test_concerns_are_told_and_cannot_play_tricks(made: World, ran: Ran) -> None:
+    made.files["/project/base/Dockerfile"] = "FROM unknown.example/base:1\n"
+    code, _, err = ran("plan")
+    assert code == 0
+    assert err.startswith('warning: the digest of base image "unknown.example/base:1"')
+    assert err.count("\n") == 1
+
+
+# -- the report itself
+
+
+@pytest.mark.parametrize("path", ["nowhere/r.json", "."])
+def test_a_report_that_cannot_be_written_is_refused_at_the_start(
+    made: World, ran: Ran, path: str
+) -> None:
+    code, _, err = ran("build", "--report", path)
+    assert code == 2
+    assert "cannot be written" in err
+    assert made.builder.batches == []
+
+
+def test_a_full_disk_does_not_hide_how_the_run_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("releaser.cli.reporting.write_atomically", full)
+    with (
+        pytest.raises(PlanError, match="refused") as caught,
+        recording("release", tmp_path / "r.json", pushed=True),
+    ):
+        raise PlanError("refused")
+    assert "No space left" in dict(caught.value.details)["report"]
+    with (
+        pytest.raises(SetupError, match="No space left"),
+        recording("release", tmp_path / "r.json", pushed=True),
+    ):
+        pass
+
+
+def test_a_reader_that_goes_away_says_nothing_of_the_run(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    with pytest.raises(BrokenPipeError), recording("release", path, pushed=True):
+        raise BrokenPipeError
+    assert json.loads(path.read_text())["error"] is None
+
+
+def test_a_bug_is_reported(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    with pytest.raises(KeyError), recording("release", path, pushed=True):
+        raise KeyError("oops")
+    found = json.loads(path.read_text())
+    assert (found["exit_code"], found["error"]["kind"]) == (70, "internal")
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    write_atomically(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_atomically(path, "\udc80")
+    assert path.read_text() == "old"
+    write_atomically(path, "new")
+    assert path.read_text() == "new"
+    assert [one.name for one in tmp_path.iterdir()] == ["plan.json"]
+    assert path.stat().st_mode & 0o600 == 0o600
+
+
+def test_a_device_is_written_as_it_is(capfd: pytest.CaptureFixture[str]) -> None:
+    check_writable(Path("/dev/null"))
+    write_atomically(Path("/dev/null"), "text")
+    assert Path("/dev/null").is_char_device()
+    assert capfd.readouterr().err == ""
+
+
+def test_what_cannot_be_written(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new.json")
+    for path in (tmp_path, tmp_path / "none" / "r.json"):
+        with pytest.raises(SpecError, match="cannot be written"):
+            check_writable(path)
+
+
+def test_a_recording_knows_how_long_it_took() -> None:
+    assert 0 <= Recording("build", pushed=False).run().seconds < 5
