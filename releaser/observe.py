@@ -109,7 +109,7 @@ def missing_sources(
         SpecError(
             f'image "{image.name}" copies "{source}", which is not in the build context',
             at=Location(image.dockerfile, line),
-            details=(("context", image.context),),
+            details=(("context", folders[name][0]),),
             hint=contexts.explain_missing(*folders[name], source),
         )
         for name, facts in files.items()

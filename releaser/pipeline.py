@@ -27,6 +27,7 @@ from releaser.core.graph import ImageGraph, Owners, select
 from releaser.core.oci import Digest, Platform, Repository
 from releaser.core.plan import Mode, Plan
 from releaser.core.planner import make_plan
+from releaser.core.platforms import uncovered
 from releaser.core.resolve import ResolvedImage, Resolver, render_image
 from releaser.core.spec import Spec
 from releaser.core.steps import BuildStep, CopyStep, PushStep, TagStep
@@ -175,6 +176,8 @@ def build_graph(
                 resolved[name] = _resolve(project, resolver, contexts, name, known(name))
         except SpecError as error:
             complaints.extend(error.problems)
+    if not complaints:
+        complaints.extend(uncovered(resolved))
     if complaints:
         raise SpecError.together(complaints)
     edges = tuple(edge for image in resolved.values() for edge in image.edges)

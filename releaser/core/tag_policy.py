@@ -40,6 +40,7 @@ FINGERPRINT_TAG = re.compile(r"fp-[0-9a-f]{16}")
 
 _VERSION_PARTS = frozenset({"version", "major", "minor", "patch", "prerelease"})
 _COMMIT_PARTS = frozenset({"sha", "short_sha", "commit"})
+_COMMIT_LIKE = re.compile(r"(?:sha-)?[0-9a-f]{7,40}")
 _VERSION_LIKE = re.compile(r"v?[0-9]+(\.[0-9]+)*([-.].*)?")
 _VERSION = "{{version}}"
 _NUMBERS = r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)"
@@ -152,6 +153,8 @@ def _why_no_branch(branch: str, text: str) -> str | None:
         return f'branch "{branch}" would look like a version'
     if FINGERPRINT_TAG.fullmatch(text):
         return f'branch "{branch}" would look like a fingerprint'
+    if _COMMIT_LIKE.fullmatch(text):
+        return f'branch "{branch}" would look like a commit'
     return None
 
 

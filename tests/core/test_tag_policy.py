@@ -375,3 +375,9 @@ def test_a_line_moves_only_forward(rule: str, version: Version, others: list[Ver
     ]
     highest = max([version, *on_line])
     assert found == (str(highest) if highest > version else None)
+
+
+@pytest.mark.parametrize("branch", ["sha-abc1234", "abc1234", "sha-" + "a" * 40])
+def test_a_branch_never_moves_a_commit_s_tag(branch: str) -> None:
+    source = SourceFacts(commit=COMMIT, branch=branch)
+    assert tag("{{branch}}", "1.4.2", source).endswith("would look like a commit)")
