@@ -107,3 +107,12 @@ def test_sources_are_read_with_care(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(1 << 30)
     assert read_source(str(path)) is None
+
+
+def test_a_line_that_one_error_must_not_repeat_is_repeated_by_none() -> None:
+    text = "registries: {o: 'user:hunter2@host/x', n: 'http://foo/x'}\n"
+    first = SpecError("a login in it", at=Location("images.yaml", 1))
+    second = SpecError("has a scheme", at=Location("images.yaml", 1, 43))
+    said = format_error(SpecError.together([first, second]), read=lambda _: text)
+    assert "hunter2" not in said
+    assert "images.yaml:1:43" in said

@@ -25,7 +25,7 @@ from releaser.cli.reporting import (
 from releaser.cli.signals import Signals, handled
 from releaser.core.plan import Mode, Plan
 from releaser.core.saved_plan import MAX_BYTES, SavedPlan, check_unmoved
-from releaser.errors import ReleaserError, SpecError
+from releaser.errors import ReleaserError, SetupError, SpecError
 from releaser.executor import Limits
 from releaser.interfaces import Listener
 from releaser.pipeline import Adapters, Prepared, Project, Request, check, prepare, refuse
@@ -263,20 +263,34 @@ def _show_ends(error: ReleaserError, record: Recording) -> None:
 
 def _finish(record: Recording, output_format: Format) -> None:
     """Print what a run came to, and raise what it ended in."""
+    record.ended = True
+    try:
+        sys.stdout.write(_result(record, output_format))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise SetupError(
+            f"the result cannot be printed: {error.strerror}",
+            hint=f"the run itself is over: {record.run().outcome}",
+        ) from error
+    if record.error is not None:
+        _show_ends(record.error, record)
+        raise record.error
+
+
+def _result(record: Recording, output_format: Format) -> str:
+    """What a run came to, in the format asked for."""
     from releaser.reports import markdown, run, text
 
     ended = record.run()
     match output_format:
         case Format.JSON:
-            sys.stdout.write(json.dumps(run.as_json(ended), indent=2) + "\n")
+            return json.dumps(run.as_json(ended), indent=2) + "\n"
         case Format.MARKDOWN:
-            sys.stdout.write(markdown.run_markdown(ended))
+            return markdown.run_markdown(ended)
         case Format.TEXT:
-            sys.stdout.write(text.run_text(ended))
-    sys.stdout.flush()
-    if record.error is not None:
-        _show_ends(record.error, record)
-        raise record.error
+            return text.run_text(ended)
 
 
 def _tell(text: str) -> None:

@@ -48,19 +48,24 @@ def format_error(error: ReleaserError, *, read: Read = read_source) -> str:
     because a secret may stand in it, comes without.
     """
     found = error.problems if isinstance(error, SpecError) else (error,)
-    read_once = _Sources(read)
+    # A line that one error must not repeat is repeated by no other.
+    secret = {(e.at.file, e.at.line) for e in found if e.at and e.at.line and e.at.column is None}
+    read_once = _Sources(read, frozenset(secret))
     return "\n".join("\n".join(_block(one, read_once)) + "\n" for one in found)
 
 
 class _Sources:
     """The lines of files, each read once."""
 
-    def __init__(self, read: Read) -> None:
+    def __init__(self, read: Read, hidden: frozenset[tuple[str, int | None]]) -> None:
         self._read = read
+        self._hidden = hidden
         self._lines: dict[str, list[str]] = {}
 
     def line(self, at: Location) -> str | None:
-        """The line that ``at`` points to."""
+        """The line that ``at`` points to, unless it must not be shown."""
+        if (at.file, at.line) in self._hidden:
+            return None
         if at.file not in self._lines:
             text = self._read(at.file) or ""
             for mark, plain in _BREAKS.items():

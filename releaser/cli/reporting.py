@@ -26,6 +26,8 @@ class Recording:
     plan: Plan | None = None
     result: RunResult | None = None
     error: ReleaserError | None = None
+    ended: bool = False
+    """Whether the run is over: what fails afterwards, such as printing, is no part of it."""
     began: float = field(default_factory=time.monotonic)
 
     def run(self) -> Run:
@@ -43,7 +45,8 @@ def recording(command: str, report: Path | None, *, pushed: bool) -> Iterator[Re
     try:
         yield record
     except ReleaserError as error:
-        record.error = error
+        if not record.ended:
+            record.error = error
         raise
     except BrokenPipeError:  # nobody reads our output: that says nothing of the run
         raise
