@@ -599,7 +599,7 @@ def test_the_search_ends_with_the_repository(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"no images\.yaml here or above") as caught:
         find_spec(deep)
     assert caught.value.details == (("looked from", str(deep)), ("up to", str(tmp_path / "a")))
-    assert "init" in str(caught.value.hint)
+    assert "images.yaml.example" in str(caught.value.hint)
 
 
 def test_two_names_are_one_too_many(tmp_path: Path) -> None:

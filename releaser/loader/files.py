@@ -34,7 +34,7 @@ def find_spec(directory: Path) -> Path:
     raise SpecError(
         f"no {NAMES[0]} here or above",
         details=[("looked from", str(start)), ("up to", str(folder))],
-        hint='write one with "releaser init", or name one with -f',
+        hint="write one as images.yaml.example shows, or name one with -f",
     )
 
 
@@ -71,7 +71,7 @@ def _check_regular(path: Path, mode: int) -> None:
 
 def _unreadable(path: Path, error: OSError) -> SpecError:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
-        hint = 'write one with "releaser init", or name another with -f'
+        hint = "write one as images.yaml.example shows, or name another with -f"
         return SpecError(f'"{path}" does not exist', hint=hint)
     reason = (error.strerror or "unknown reason").lower()
     return SpecError(f'"{path}" cannot be read: {reason}')
