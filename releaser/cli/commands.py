@@ -80,13 +80,11 @@ def affected(
 ) -> None:
     """List the images that differ from a git revision, and what stands on them."""
     from releaser.affected import affected as compare
-    from releaser.loader import find_spec
     from releaser.sources.revision import revision
 
     now = load_project(file, var)
-    name = (file or find_spec(Path.cwd())).name
     with revision(now.root, since) as folder:
-        path = Path(folder) / name
+        path = Path(folder) / Path(now.at(()).file).name
         before = load_project(path, var, now.spec.project) if path.is_file() else None
         found = compare(now, contexts(), before, contexts())
     if output_format is Format.JSON:

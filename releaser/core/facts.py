@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from releaser.core.dockerfile import Dockerfile
 from releaser.core.oci import Digest, Reference, Repository
 
 FINGERPRINT_LABEL = "dev.releaser.fingerprint"
@@ -112,21 +111,3 @@ class RegistryFacts:
 
     digests: Mapping[Reference, Digest | None] = field(default_factory=dict)
     tags: Mapping[Repository, tuple[str, ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """Everything that was observed for one plan.
-
-    ``dockerfiles`` and ``contexts`` are by image name; ``bases`` gives each base reference (as the
-    Dockerfile writes it, arguments expanded) its digest, or ``None`` where nobody could say;
-    ``local`` are the images in the engine's store that releaser made.
-    """
-
-    source: SourceFacts = SourceFacts()
-    dockerfiles: Mapping[str, Dockerfile] = field(default_factory=dict)
-    contexts: Mapping[str, ContextFacts] = field(default_factory=dict)
-    bases: Mapping[str, Digest | None] = field(default_factory=dict)
-    registries: RegistryFacts = field(default_factory=RegistryFacts)
-    local: tuple[LocalImage, ...] = ()
-    concerns: tuple[Concern, ...] = ()

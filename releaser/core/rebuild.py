@@ -26,7 +26,6 @@ class ReasonCode(Enum):
     TAGS_DIFFER = "tags-differ"
     NOTHING_CHANGED = "nothing-changed"
     NOT_NEEDED = "not-needed"
-    FORCED = "forced"
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,11 +122,6 @@ def _is_break(error: BaseException) -> bool:
     return isinstance(error, urllib3.exceptions.ProtocolError | http.client.HTTPException)
 
 
-def is_silence(error: BaseException) -> bool:
-    """Whether the engine simply said nothing for too long."""
-    return _is_timeout(root_of(error)) or _is_timeout(error)
-
-
 def clean(text: str) -> str:
     """One line fit for a terminal: no control sequences, no passwords, no signed URLs, bounded."""
     text = _TERMINAL.sub("", text[: 4 * MAX_TEXT])

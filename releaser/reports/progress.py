@@ -18,8 +18,6 @@ from releaser.core.events import (
 )
 from releaser.reports.words import clean, is_noise, step_words
 
-OUTPUT_LINES = 20
-
 
 class PlainProgress:
     """Writes a line for each beginning, instruction and end; build output only if ``verbose``."""
@@ -38,10 +36,6 @@ class PlainProgress:
                     self._line(image, f"{step_words(key)} …")
             case StepProgress(key, image, activity, line, cached):
                 self._progress(key, image, activity, line, cached=cached)
-            case StepFinished(key, _, Outcome.BLOCKED | Outcome.CANCELLED) if key.startswith(
-                "tag:"
-            ):
-                pass  # said once, by what blocks it: there may be hundreds of tags
             case StepFinished():
                 self._finished(event)
             case Notice(message, hint):

@@ -9,6 +9,7 @@ from releaser.core.events import Outcome, StepRecord
 from releaser.core.oci import Digest
 from releaser.core.plan import Action, ImagePlan, Mode, Plan, ReferencePlan, TagAction
 from releaser.core.rebuild import ReasonCode
+from releaser.core.steps import TagStep
 from releaser.reports.run import Run, digests_of, image_outcome
 
 _MARKS = {TagAction.CREATE: "+", TagAction.MOVE: "~", TagAction.KEEP: "=", TagAction.REFUSE: "!"}
@@ -21,7 +22,6 @@ _REASONS = {
     ReasonCode.TAGS_DIFFER: "tags to write",
     ReasonCode.NOTHING_CHANGED: "nothing changed",
     ReasonCode.NOT_NEEDED: "not needed",
-    ReasonCode.FORCED: "forced",
 }
 _COUNTED = {
     Action.BUILD: "to build",
@@ -109,7 +109,7 @@ def _run_lines(run: Run, plan: Plan) -> Iterator[str]:
         note = _note(end, own) or next(iter(digests_of(image, run).values()), "")
         yield f"{image.name:<{width}}  {_PAST.get(word, word):<10}  {note}".rstrip()
         for one in image.references:
-            record = records.get(f"tag:{one.reference}")
+            record = records.get(TagStep.key_of(one.reference))
             written = record is not None and record.outcome is Outcome.DONE
             if written or (plan.mode is Mode.LOCAL and end == "done"):
                 yield f"  {_MARKS[one.action]} {one.reference}"

@@ -38,7 +38,10 @@ def step_words(key: str) -> str:
 
 
 def is_noise(event: StepFinished) -> bool:
-    """Whether the end of a step tells a person nothing: a tag, an upload that had no chance."""
+    """Whether the end of a step tells a person nothing: a tag, an upload that had no chance.
+
+    What blocks them says so once; of tags there may be hundreds.
+    """
     if event.outcome in {Outcome.DONE, Outcome.FAILED}:
         return False
     began = event.outcome is Outcome.CANCELLED and event.seconds > 0

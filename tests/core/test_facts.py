@@ -7,13 +7,12 @@ import dataclasses
 import pytest
 
 from releaser.core import facts
-from releaser.core.facts import ContextFile, EngineFacts, Facts, SourceFacts
+from releaser.core.facts import ContextFile, EngineFacts, RegistryFacts, SourceFacts
 from tests.build import local
 
 
 def test_nothing_was_seen_yet() -> None:
-    assert Facts() == Facts(source=SourceFacts())
-    assert not any(bool(value) for value in dataclasses.asdict(Facts().registries).values())
+    assert not any(bool(value) for value in dataclasses.asdict(RegistryFacts()).values())
     assert SourceFacts().commit is None
 
 
