@@ -1,0 +1,28 @@
+"""The use cases: the only package that knows the order of the phases.
+
+load → observe → plan → execute → report. It sees interfaces and no adapter, so that the whole
+product runs in memory on fakes.
+"""
+
+from releaser.pipeline.preparation import prepare, version_of
+from releaser.pipeline.request import Adapters, Prepared, Project, Request
+from releaser.pipeline.running import outcome_error, preflight, refuse, run
+from releaser.pipeline.selection import Selection, build_graph, check, fingerprints, host_platform
+
+__all__ = [
+    "Adapters",
+    "Prepared",
+    "Project",
+    "Request",
+    "Selection",
+    "build_graph",
+    "check",
+    "fingerprints",
+    "host_platform",
+    "outcome_error",
+    "preflight",
+    "prepare",
+    "refuse",
+    "run",
+    "version_of",
+]

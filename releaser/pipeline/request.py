@@ -1,0 +1,54 @@
+"""What a run is asked for, what it works on, and what it is given to work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from releaser.core.facts import Concern, EngineFacts, SourceFacts
+from releaser.core.plan import Mode, Plan
+from releaser.core.spec import Spec
+from releaser.errors import Location, SetupError
+from releaser.interfaces import Builder, Contexts, Engine, Registry, SourceRepository
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """The outside world of one run. ``engine`` and ``builder`` are made when they are needed."""
+
+    source: SourceRepository
+    contexts: Contexts
+    registry: Registry
+    engine: Callable[[], Engine]
+    builder: Callable[[EngineFacts], Builder]
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A loaded spec: ``root`` is the absolute folder of its file, ``at`` where a path in it is."""
+
+    spec: Spec
+    root: str
+    at: Callable[[tuple[str | int, ...]], Location]
+    concerns: tuple[Concern, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line asks for."""
+
+    images: tuple[str, ...] = ()
+    only: bool = False
+    version: str | None = None
+    mode: Mode = Mode.PUBLISH
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan and what it was made with; ``engine`` is ``None`` where none answered."""
+
+    plan: Plan
+    source: SourceFacts
+    engine: Engine | None = None
+    engine_facts: EngineFacts | None = None
+    no_engine: SetupError | None = None

@@ -1,0 +1,140 @@
+"""From a plan to its honest outcome: what stands in the way, what is needed, the run itself."""
+
+from __future__ import annotations
+
+from releaser.core.events import Outcome, RunResult
+from releaser.core.oci import Repository
+from releaser.core.plan import Plan
+from releaser.core.steps import BuildStep, CopyStep, PushStep, TagStep
+from releaser.errors import (
+    InternalError,
+    InterruptedRunError,
+    PartialError,
+    PlanError,
+    ReleaserError,
+    SetupError,
+    StepError,
+    UnknownError,
+)
+from releaser.executor import Doers, Limits, Stop, execute
+from releaser.interfaces import Builder, Listener, Registry
+from releaser.observe import concurrently
+from releaser.pipeline.request import Adapters, Prepared
+
+
+def refuse(
+    prepared: Prepared, *, push: bool, allow_dirty: bool, given_version: bool = False
+) -> None:
+    """Raise where a release of this plan would be wrong, before anything is touched.
+
+    Raises:
+        PlanError: an immutable tag names something else, or the tree has uncommitted changes.
+        SetupError: there is no history to take a version from.
+    """
+    refused = prepared.plan.refused
+    if refused:
+        raise PlanError(
+            f"{refused[0].reference} names another content already"
+            + (f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""),
+            details=[(str(one.reference), f"is {one.before}") for one in refused],
+            hint="a released version never changes: release a new one",
+        )
+    source = prepared.source
+    if push and source.changes and not allow_dirty:
+        shown = ", ".join(source.changes[:5]) + (" …" if len(source.changes) > 5 else "")
+        raise PlanError(
+            "the tree has changes that are not committed",
+            details=(("changed", shown),),
+            hint="commit them, or pass --allow-dirty",
+        )
+    if push and not any(image.references for image in prepared.plan.images):
+        raise SetupError(
+            "no image would get a tag: there is neither a version nor a commit to name them by",
+            hint="pass --version 1.0.0, or release from a git checkout",
+        )
+    if push and source.shallow and not given_version and not source.tags:
+        raise SetupError(
+            "the clone is shallow, so the last version is not known",
+            hint="fetch it: actions/checkout with fetch-depth: 0, or git fetch --unshallow",
+        )
+
+
+def preflight(prepared: Prepared, plan: Plan, adapters: Adapters) -> Builder | None:
+    """Everything that a run of ``plan`` needs, asked before its first step; all problems at once.
+
+    Returns the builder, where anything is to be built.
+
+    Raises:
+        SetupError: no engine answers, a registry refuses a push or cannot be reached.
+        SpecError: an image asks for what the builder cannot do.
+    """
+    steps = [one.step for one in plan.steps]
+    builds = [step for step in steps if isinstance(step, BuildStep)]
+    needs_engine = any(not isinstance(step, CopyStep | TagStep) for step in steps)
+    if needs_engine and prepared.engine is None and prepared.no_engine is not None:
+        raise prepared.no_engine
+    builder: Builder | None = None
+    if builds and prepared.engine and prepared.engine_facts:
+        builder = adapters.builder(prepared.engine_facts)
+        builder.check(builds)
+    _check_pushes(plan, adapters.registry)
+    return builder
+
+
+def _check_pushes(plan: Plan, registry: Registry) -> None:
+    writes = [one.step for one in plan.steps if isinstance(one.step, PushStep | CopyStep | TagStep)]
+    repositories = sorted({step.reference.repository for step in writes})
+
+    def check(repository: Repository) -> ReleaserError | None:
+        try:
+            registry.check_push(repository)
+        except ReleaserError as error:
+            return error
+        return None
+
+    problems = [error for error in concurrently(check, repositories) if error]
+    if problems:
+        first, rest = problems[0], problems[1:]
+        first.details = (*first.details, *(("also", str(one)) for one in rest[:20]))
+        raise first
+
+
+def run(
+    prepared: Prepared,
+    plan: Plan,
+    adapters: Adapters,
+    listener: Listener,
+    limits: Limits,
+    stop: Stop | None = None,
+) -> RunResult:
+    """Execute ``plan`` and give its honest outcome in ``RunResult.error``."""
+    builder = preflight(prepared, plan, adapters)
+    doers = Doers(adapters.registry, prepared.engine, builder)
+    result = execute(plan, doers, listener, limits, stop)
+    return RunResult(result.records, outcome_error(plan, result))
+
+
+def outcome_error(plan: Plan, result: RunResult) -> ReleaserError | None:
+    """The error that a run ends in: partly published is told apart from nothing public changed."""
+    tags = [result.records[one.key] for one in plan.steps if isinstance(one.step, TagStep)]
+    moved = [one for one in tags if one.outcome is Outcome.DONE]
+    failed = [one for one in result.records.values() if one.error is not None]
+    if moved and len(moved) < len(tags):
+        cause = result.error.message if result.error else "it did not end"
+        return PartialError(
+            f"partly published: {len(moved)} of {len(tags)} tags were written: {cause}",
+            details=[
+                *(("written", one.key.removeprefix("tag:")) for one in moved[:20]),
+                *(("missing", t.key.removeprefix("tag:")) for t in tags if t not in moved),
+            ][:40],
+            hint="run it again: it will do what is missing",
+        )
+    if result.error is None or len(failed) < 2 or isinstance(result.error, InterruptedRunError):
+        return result.error
+    # What nobody knows, and a bug of ours, must not hide behind the other failures.
+    kinds = (UnknownError, InternalError)
+    kind = next((k for k in kinds if any(isinstance(f.error, k) for f in failed)), StepError)
+    return kind(
+        f"{len(failed)} steps failed",
+        details=[(one.key, one.error.message if one.error else "") for one in failed],
+    )

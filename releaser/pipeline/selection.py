@@ -1,0 +1,137 @@
+"""Reads every Dockerfile of a project, and chooses the images that a request is about."""
+
+from __future__ import annotations
+
+import platform
+import posixpath
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from releaser.core.fingerprint import Fingerprint
+from releaser.core.graph import ImageGraph, Owners, select
+from releaser.core.oci import Digest, Platform
+from releaser.core.platforms import uncovered
+from releaser.core.resolve import ResolvedImage, Resolver, render_image
+from releaser.errors import SpecError
+from releaser.interfaces import Contexts
+from releaser.observe import all_files, seen_from
+from releaser.pipeline.request import Project, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The graph of a spec, and the images of it that a request is about (upstreams first)."""
+
+    graph: ImageGraph
+    resolved: Mapping[str, ResolvedImage]
+    closure: tuple[str, ...]
+    chosen: frozenset[str]
+
+
+def build_graph(
+    project: Project,
+    contexts: Contexts,
+    known: Callable[[str], Mapping[str, str]],
+    platform: Platform,
+    request: Request,
+) -> Selection:
+    """Read every Dockerfile, and choose the images that the request is about.
+
+    ``known`` gives the values of an image's placeholders. All complaints about Dockerfiles come at
+    once.
+
+    Raises:
+        SpecError: a Dockerfile or a target is missing or wrong, or a name matches no image.
+        PlanError: the images need each other in a cycle.
+    """
+    spec = project.spec
+    chosen = select(tuple(spec.images), request.images)
+    resolver = Resolver(project.root, platform, Owners.of(spec), project.at)
+    resolved: dict[str, ResolvedImage] = {}
+    complaints: list[SpecError] = []
+    for name in spec.images:
+        try:
+            with paths_shown(project):
+                resolved[name] = _resolve(project, resolver, contexts, name, known(name))
+        except SpecError as error:
+            complaints.extend(error.problems)
+    if not complaints:
+        complaints.extend(uncovered(resolved))
+    if complaints:
+        raise SpecError.together(complaints)
+    edges = tuple(edge for image in resolved.values() for edge in image.edges)
+    graph = ImageGraph(tuple(spec.images), edges)
+    closure = graph.with_upstreams(chosen)
+    return Selection(graph, resolved, closure, frozenset(chosen if request.only else closure))
+
+
+def _resolve(
+    project: Project, resolver: Resolver, contexts: Contexts, name: str, known: Mapping[str, str]
+) -> ResolvedImage:
+    image = render_image(name, project.spec.images[name], known, project.at, strict=False)
+    _, path = resolver.paths(image)
+    try:
+        dockerfile = contexts.dockerfile(path)
+    except SpecError as error:
+        if error.at is not None:
+            raise
+        field = "context" if project.spec.images[name].dockerfile is None else "dockerfile"
+        raise SpecError(
+            f'image "{name}": {error.message}',
+            at=project.at(("images", name, field)),
+            details=error.details,
+            hint=error.hint,
+        ) from None
+    return resolver.resolve(name, image, dockerfile)
+
+
+def host_platform() -> Platform:
+    """What an image is built for where no engine says: Linux on this machine's architecture."""
+    return Platform.canonical("linux", platform.machine().lower() or "amd64")
+
+
+def fingerprints(
+    project: Project,
+    contexts: Contexts,
+    images: Sequence[ResolvedImage],
+    bases: Mapping[str, Digest | None],
+    *,
+    strict: bool = True,
+) -> dict[str, Fingerprint]:
+    """The fingerprints of ``images`` (upstreams first).
+
+    Raises:
+        SpecError: a context or (where ``strict``) a COPY source is missing.
+    """
+    with paths_shown(project):
+        files = all_files(contexts, images, project.at, strict=strict)
+    prints: dict[str, Fingerprint] = {}
+    for image in images:
+        prints[image.name] = image.fingerprint(files[image.name], bases, prints)
+    return prints
+
+
+@contextmanager
+def paths_shown(project: Project) -> Iterator[None]:
+    """Complaints about files name them as the spec's author sees them, not as we do."""
+    try:
+        yield
+    except SpecError as error:
+        folder = posixpath.dirname(project.at(()).file)
+        raise seen_from(error, project.root, folder) from None
+
+
+def check(project: Project, contexts: Contexts) -> ImageGraph:
+    """Check everything that needs neither engine nor registry: Dockerfiles, targets, sources.
+
+    Raises:
+        SpecError: all complaints at once.
+        PlanError: the images need each other in a cycle.
+    """
+    request = Request()
+    selection = build_graph(project, contexts, lambda _: {}, host_platform(), request)
+    images = list(selection.resolved.values())
+    with paths_shown(project):
+        all_files(contexts, images, project.at)
+    return selection.graph
