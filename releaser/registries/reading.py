@@ -20,10 +20,10 @@ from releaser.registries.transport import Answer
 MAX_PAGES = 100
 MAX_TAGS = 100_000
 MAX_PAGE = 16 * 1024 * 1024  # registry 2.8 sends all tags on one page, whatever is asked for
+CORRUPT = "what it sent does not have the digest that it should have"
 
 _NEXT = re.compile(r"""<([^<>]*)>\s*;[^<>,]*\brel\s*=\s*"?next"?""", re.IGNORECASE)
 _NO_HEAD = frozenset({400, 405, 406, 501})
-_CORRUPT = "what it sent does not have the digest that it should have"
 
 
 def read_digest(client: Client, at: Endpoint, reference: Reference) -> Digest | None:
@@ -51,7 +51,7 @@ def read_manifest(client: Client, at: Endpoint, reference: Reference) -> Manifes
         return found
     found = _fetch(client, ask, reference)
     if found is _WRONG_HASH:
-        raise unusable(at.registry, ask.doing, _CORRUPT)
+        raise unusable(at.registry, ask.doing, CORRUPT)
     return found
 
 
