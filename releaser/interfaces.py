@@ -79,6 +79,9 @@ class Registry(Protocol):
 
     Every method raises :class:`RegistryError` where a registry refuses or does not answer and
     :class:`SetupError` where it rejects the credentials. Transient faults are retried inside.
+
+    Beside images a repository can hold *records*: bytes that we keep under a tag of their own. For
+    :meth:`digest`, :meth:`manifest`, :meth:`tags` and :meth:`copy` a record is as good as an image.
     """
 
     def check_push(self, repository: Repository) -> None:
@@ -98,6 +101,20 @@ class Registry(Protocol):
 
     def copy(self, source: Reference, to: Repository, tag: Tag) -> Digest:
         """Copy an image with all its manifests and blobs to another repository, byte for byte."""
+
+    def read_record(self, reference: Reference) -> bytes | None:
+        """What is kept under ``reference`` (a tag), or ``None`` where nothing is.
+
+        Raises :class:`RegistryError` where what is there is no record, is larger than 16 MiB or
+        does not have its digest.
+        """
+
+    def write_record(self, reference: Reference, record: bytes) -> None:
+        """Keep ``record``, at most 16 MiB, under ``reference`` (a tag, which moves).
+
+        Returns when a GET has returned its manifest. Nothing is sent where the very same record is
+        there already.
+        """
 
 
 class SourceRepository(Protocol):

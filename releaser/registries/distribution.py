@@ -18,7 +18,7 @@ class Distribution:
     that may be shown a login although they are not under the registry's own domain; by default
     those in ``RELEASER_AUTH_REALMS`` (separated by commas).
 
-    Beyond what the interface says, :meth:`put` and :meth:`copy` raise
+    Beyond what the interface says, :meth:`put`, :meth:`copy` and :meth:`write_record` raise
     :class:`~releaser.errors.UnknownError` where writes and reads contradict each other to the end.
     """
 
@@ -89,6 +89,21 @@ class Distribution:
 
         side = Side(self._at(to), to)
         return copy_image(self._client, source, self._at(source.repository), side, tag)
+
+    def read_record(self, reference: Reference) -> bytes | None:
+        """What is kept under ``reference``, its digest checked, or ``None``; two requests."""
+        from releaser.registries.records import read_record
+
+        return read_record(self._client, self._at(reference.repository), reference)
+
+    def write_record(self, reference: Reference, record: bytes) -> None:
+        """Keep ``record`` under ``reference``; five requests, or one where it is there already.
+
+        :raises UnknownError: as :meth:`put`.
+        """
+        from releaser.registries.records import write_record
+
+        write_record(self._client, self._at(reference.repository), reference, record)
 
     def _at(self, repository: Repository) -> Endpoint:
         return endpoint(repository.registry, self._insecure)

@@ -72,6 +72,12 @@ def blobs(manifest: Manifest) -> tuple[Descriptor, ...]:
     return tuple({d.digest: d for d in found if not d.foreign}.values())
 
 
+def artifact_type(manifest: Manifest) -> str | None:
+    """What ``manifest`` says that it is; ``None`` where it says nothing, as images do."""
+    kind = _document(manifest.body).get("artifactType")
+    return kind if isinstance(kind, str) else None
+
+
 def _document(body: bytes) -> Mapping[str, object]:
     try:
         document = json.loads(body.decode("utf-8"), object_pairs_hook=_object)
@@ -112,10 +118,14 @@ def _shape(document: Mapping[str, object]) -> str:
 
 
 def _list(document: Mapping[str, object], name: str) -> tuple[Descriptor, ...]:
+    return tuple(_descriptor(entry) for entry in _entries(document, name))
+
+
+def _entries(document: Mapping[str, object], name: str) -> list[object]:
     entries = document.get(name)
     if not isinstance(entries, list) or len(entries) > MAX_ENTRIES:
         raise MalformedError(f'its "{name}" is no list, or a list that is too long')
-    return tuple(_descriptor(entry) for entry in entries)
+    return entries
 
 
 def _descriptor(entry: object) -> Descriptor:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from urllib.parse import quote
 
 from releaser.core.oci import Digest, Manifest, Reference, Repository, Tag
@@ -55,9 +56,16 @@ def read_manifest(client: Client, at: Endpoint, reference: Reference) -> Manifes
     return found
 
 
-def read_now(client: Client, at: Endpoint, reference: Reference) -> bytes | None:
-    """The bytes behind ``reference`` from a single try past all caches; ``None`` where none are."""
-    ask = _manifest_ask(at, reference, "GET", fresh=True)
+def read_now(
+    client: Client, at: Endpoint, reference: Reference, scope: Callable[[str], str] = pull
+) -> bytes | None:
+    """The bytes behind ``reference`` from a single try past all caches; ``None`` where none are.
+
+    ``scope`` is the right to ask with: who writes next needs but one token with that of a push.
+    """
+    ask = replace(
+        _manifest_ask(at, reference, "GET", fresh=True), scopes=(scope(reference.repository.path),)
+    )
     answer = client.once(ask)
     if answer.status == 200:
         return answer.body
