@@ -7,7 +7,7 @@ foreign exception into one of :mod:`releaser.errors` and removes secrets before 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from releaser.core.dockerfile import Dockerfile, PathUse
@@ -114,6 +114,13 @@ class Registry(Protocol):
 
         Returns when a GET has returned its manifest. Nothing is sent where the very same record is
         there already.
+        """
+
+    def labels(self, reference: Reference) -> Mapping[str, str] | None:
+        """The labels of the image that ``reference`` names, or ``None`` where there is no image.
+
+        Of an index: of its first manifest that is an image for a platform (attestations, whose
+        platform is unknown/unknown, are left out).
         """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from releaser.core.oci import Digest, Manifest, Reference, Repository, Tag
 from releaser.registries.credentials import DockerConfig, Logins
@@ -104,6 +105,12 @@ class Distribution:
         from releaser.registries.records import write_record
 
         write_record(self._client, self._at(reference.repository), reference, record)
+
+    def labels(self, reference: Reference) -> Mapping[str, str] | None:
+        """The labels of an image, from its configuration; two requests, of an index three."""
+        from releaser.registries.labels import read_labels
+
+        return read_labels(self._client, self._at(reference.repository), reference)
 
     def _at(self, repository: Repository) -> Endpoint:
         return endpoint(repository.registry, self._insecure)

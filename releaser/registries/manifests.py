@@ -23,6 +23,12 @@ DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 INDEXES = frozenset({OCI_INDEX, DOCKER_INDEX})
 KNOWN = INDEXES | {OCI_MANIFEST, DOCKER_MANIFEST}
+CONFIGS = frozenset(
+    {
+        "application/vnd.oci.image.config.v1+json",
+        "application/vnd.docker.container.image.v1+json",
+    }
+)
 ACCEPT = f"{OCI_INDEX}, {OCI_MANIFEST}, {DOCKER_INDEX}, {DOCKER_MANIFEST}"
 
 _FOREIGN = ("application/vnd.docker.image.rootfs.foreign.", "application/vnd.oci.image.layer.nond")
@@ -76,6 +82,33 @@ def artifact_type(manifest: Manifest) -> str | None:
     """What ``manifest`` says that it is; ``None`` where it says nothing, as images do."""
     kind = _document(manifest.body).get("artifactType")
     return kind if isinstance(kind, str) else None
+
+
+def image_config(manifest: Manifest) -> Descriptor | None:
+    """An image's configuration; ``None`` of an index, and of an artifact that is no image."""
+    if manifest.media_type in INDEXES:
+        return None
+    config = _descriptor(_document(manifest.body).get("config"))
+    return config if config.media_type in CONFIGS else None
+
+
+def first_image(index: Manifest) -> Digest | None:
+    """The first manifest in ``index`` that is for a platform; an attestation is for none."""
+    for entry in _entries(_document(index.body), "manifests"):
+        found = _descriptor(entry)
+        if found.media_type in KNOWN and _may_be_an_image(entry):
+            return found.digest
+    return None
+
+
+def _may_be_an_image(entry: object) -> bool:
+    if not isinstance(entry, dict) or entry.get("artifactType"):
+        return False
+    platform = entry.get("platform")  # optional: the image's configuration has it as well
+    return not (
+        isinstance(platform, dict)
+        and platform.get("os") == platform.get("architecture") == "unknown"
+    )
 
 
 def _document(body: bytes) -> Mapping[str, object]:

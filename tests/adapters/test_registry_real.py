@@ -58,6 +58,7 @@ def test_reading_is_for_everybody_and_writing_is_not(tmp_path: Path) -> None:
             nobody.write_record(record, b"theirs")
         robot.write_record(record, b"ours")
         assert nobody.read_record(record) == b"ours"
+        assert nobody.labels(repository.tagged("2.0")) == {}
 
 
 def test_a_check_leaves_no_upload(tmp_path: Path) -> None:

@@ -368,6 +368,39 @@ class TestRecords:
         assert subject.registry.digest(reference) is None
 
 
+class TestLabels:
+    LABELS = {"org.example.plan": "7", "empty": "", "text": "a\nb ü"}  # noqa: RUF012
+
+    def test_of_nothing_are_none(self, subject: Subject) -> None:
+        assert subject.registry.labels(subject.repository().tagged("1.0")) is None
+
+    def test_of_a_record_are_none(self, subject: Subject) -> None:
+        reference = subject.repository().tagged("record")
+        subject.registry.write_record(reference, b"record")
+        assert subject.registry.labels(reference) is None
+
+    @pytest.mark.parametrize("labels", [LABELS, {}])
+    def test_of_an_image(self, subject: Subject, labels: dict[str, str]) -> None:
+        repository, content = subject.repository(), image(labels=labels)
+        subject.seed(repository.tagged("1.0"), content)
+        assert subject.registry.labels(repository.tagged("1.0")) == labels
+        assert subject.registry.labels(repository.at(content.digest)) == labels
+
+    @pytest.mark.parametrize("attested", [False, True])
+    def test_of_an_index_are_those_of_its_first_image(
+        self, subject: Subject, attested: bool
+    ) -> None:
+        reference = subject.repository().tagged("1.0")
+        images = image("a", labels=self.LABELS), image("b", labels={"other": "1"})
+        subject.seed(reference, index(*images, attested=attested))
+        assert subject.registry.labels(reference) == self.LABELS
+
+    def test_of_an_index_of_attestations_are_none(self, subject: Subject) -> None:
+        reference = subject.repository().tagged("1.0")
+        subject.seed(reference, index(attested=True))
+        assert subject.registry.labels(reference) is None
+
+
 class TestFake:
     """What only the fake can do, and what other tests rely upon."""
 

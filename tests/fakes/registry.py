@@ -230,6 +230,12 @@ class FakeRegistry:
         self.seed(reference, artifact(record))
         self._leave("write_record", reference)
 
+    def labels(self, reference: Reference) -> Mapping[str, str] | None:
+        self._enter("labels", reference)
+        found = self._labels(reference)
+        self._leave("labels", reference)
+        return found
+
     # -- inside
 
     def _enter(self, method: str, subject: object) -> None:
@@ -276,6 +282,21 @@ class FakeRegistry:
         if json.loads(manifest.body).get("artifactType") != RECORD_TYPE:
             raise RegistryError(f"{reference} is not a record of releaser")
         return self._blob(reference, manifest)
+
+    def _labels(self, reference: Reference) -> Mapping[str, str] | None:
+        manifest = self._manifest(reference)
+        if manifest is None:
+            return None
+        document = json.loads(manifest.body)
+        if manifest.children:
+            unknown = {"os": "unknown", "architecture": "unknown"}
+            entries = [e for e in document["manifests"] if e.get("platform") != unknown]
+            first = Digest(entries[0]["digest"]) if entries else None
+            return self._labels(reference.repository.at(first)) if first else None
+        if document["config"]["mediaType"] != CONFIG_TYPE:
+            return None
+        config = json.loads(self._blob(reference, manifest)).get("config") or {}
+        return dict(config.get("Labels") or {})
 
     def _blob(self, reference: Reference, manifest: Manifest) -> bytes:
         [digest, *_] = _blobs(manifest)
