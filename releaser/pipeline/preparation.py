@@ -21,7 +21,7 @@ from releaser.core.resolve import render_image
 from releaser.core.version import Version, between_tags, dirty, highest, tagged_version
 from releaser.errors import SetupError, SpecError
 from releaser.interfaces import Engine
-from releaser.observe import base_digests, local_images, registry_facts
+from releaser.observe import base_digests, local_images, records, registry_facts
 from releaser.pipeline.request import Adapters, Prepared, Project, Request
 from releaser.pipeline.selection import Selection, build_graph, fingerprints, host_platform
 
@@ -69,15 +69,24 @@ def prepare(project: Project, adapters: Adapters, request: Request) -> Prepared:
     )
     prints = fingerprints(project, adapters.contexts, images, bases)
     candidates = _candidates(project, selection, prints, known, version, source)
-    held = RegistryFacts()
+    held, keeping = RegistryFacts(), project.spec.fingerprints
     if request.mode is Mode.PUBLISH:
-        held = registry_facts(adapters.registry, candidates)
+        held = registry_facts(adapters.registry, candidates, keeping)
     sought = [one for one in candidates if not _published(one, held)]
     local = local_images(engine, FINGERPRINT_LABEL, sought) if engine else {}
-    world = World(held, local, bases)
+    kept = records(adapters.registry, candidates, held) if keeping.records else {}
+    world = World(held, local, bases, kept)
     concerns = (*project.concerns, *source.concerns, *_base_concerns(bases))
     plan = make_plan(
-        project.spec.project, version, candidates, world, request.mode, concerns, project.root
+        project.spec.project,
+        version,
+        candidates,
+        world,
+        request.mode,
+        concerns,
+        project.root,
+        source.commit,
+        keeping,
     )
     return Prepared(plan, source, engine, facts, no_engine)
 

@@ -161,6 +161,10 @@ class FakeRegistry:
         """
         self._faults.append(_Fault(method, subject, error, times, after))
 
+    def heal(self) -> None:
+        """Forget all failures that were asked for."""
+        self._faults.clear()
+
     def tag_of(self, reference: str) -> Digest | None:
         """What a tag names now; not recorded as a call."""
         at = Reference.parse(reference)
