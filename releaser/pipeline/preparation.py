@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 from releaser.core import tag_policy
 from releaser.core.candidate import Candidate, World
@@ -52,9 +53,11 @@ def prepare(project: Project, adapters: Adapters, request: Request) -> Prepared:
     Raises:
         SpecError, PlanError, SetupError, UnknownError: see the phases.
     """
-    source = adapters.source.facts(TAG_TEMPLATE)
+    with ThreadPoolExecutor(1) as beside:  # git is a program, and mostly waited for
+        asked = beside.submit(adapters.source.facts, TAG_TEMPLATE)
+        engine, facts, no_engine = _ask_engine(adapters, request.mode)
+        source = asked.result()
     version = version_of(source, request.version)
-    engine, facts, no_engine = _ask_engine(adapters, request.mode)
     host = Platform.parse(facts.platform) if facts else host_platform()
 
     def known(image: str) -> Mapping[str, str]:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from threading import Lock
+from typing import TYPE_CHECKING
 
 from releaser.core.oci import Digest, Manifest, Reference, Repository, Tag
 from releaser.registries.credentials import DockerConfig, Logins
 from releaser.registries.hosts import Endpoint, endpoint
 from releaser.registries.retry import Clock, Patience
+
+if TYPE_CHECKING:
+    from releaser.registries.client import Client
 
 
 class Distribution:
@@ -33,17 +38,29 @@ class Distribution:
         clock: Clock | None = None,
         idle: float = 30.0,
     ) -> None:
-        from releaser.registries.authority import Authority
-        from releaser.registries.client import Client
-        from releaser.registries.transport import Transport
-
-        clock = clock or Clock()
-        transport = Transport(idle=idle)
-        logins = logins or DockerConfig.from_environment()
-        allowed = _realms_of_environment() if realms is None else realms
-        authority = Authority(transport, logins, allowed, clock)
-        self._client = Client(transport, authority, patience or Patience(), clock)
+        self._logins = logins
+        self._realms = _realms_of_environment() if realms is None else realms
+        self._patience = patience or Patience()
+        self._clock = clock or Clock()
+        self._idle = idle
         self._insecure = insecure
+        self._made: Client | None = None
+        self._making = Lock()
+
+    @property
+    def _client(self) -> Client:
+        """Made when a registry is first asked: what it needs takes long to import."""
+        with self._making:
+            if self._made is None:
+                from releaser.registries.authority import Authority
+                from releaser.registries.client import Client
+                from releaser.registries.transport import Transport
+
+                transport = Transport(idle=self._idle)
+                logins = self._logins or DockerConfig.from_environment()
+                authority = Authority(transport, logins, self._realms, self._clock)
+                self._made = Client(transport, authority, self._patience, self._clock)
+            return self._made
 
     def check_push(self, repository: Repository) -> None:
         """Raise where a push to ``repository`` would be refused; an upload is begun and cancelled.

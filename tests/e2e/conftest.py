@@ -160,7 +160,7 @@ def tags(repository: str) -> list[str]:
         if error.code != 404:
             raise
         return []
-    return sorted(tag for tag in found if not tag.startswith("fp-"))
+    return sorted(tag for tag in found if not tag.startswith(("fp-", "record-")))
 
 
 @pytest.fixture(scope="session")
