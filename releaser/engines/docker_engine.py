@@ -88,6 +88,10 @@ class DockerEngine:
         digest, refused = self._in_registry(reference)
         return digest or self._in_store(reference, refused=refused)
 
+    def resolve_stored(self, reference: Reference) -> Digest | None:
+        """The digest under which the store has a base image; no registry is asked."""
+        return reference.digest or self._in_store(reference, refused=False)
+
     def _in_registry(self, reference: Reference) -> tuple[Digest | None, bool]:
         """The digest in the registry, and whether the registry has refused to give one."""
         from docker.errors import APIError

@@ -48,7 +48,8 @@ def _nowhere(reference: Reference, image_id: Digest, labels: Mapping[str, str]) 
 class FakeEngine:
     """Holds images and pushes them to ``upload``.
 
-    ``bases`` are the digests that registries know base images by. ``fail`` scripts failures;
+    ``bases`` are the digests that registries know base images by, ``held`` those of base images
+    that are in the store. ``fail`` scripts failures;
     while ``gate`` is not set, pushes wait at it until it is, or until they are cancelled.
     """
 
@@ -61,6 +62,7 @@ class FakeEngine:
     ) -> None:
         self.facts = facts
         self.bases = dict(bases or {})
+        self.held: dict[Reference, Digest] = {}
         self.stored: dict[Digest, FakeImage] = {}
         self.pushed: list[Reference] = []
         self.calls: list[Call] = []
@@ -113,6 +115,13 @@ class FakeEngine:
         """The digest in ``bases``; images that are in the store only have none."""
         self._called("resolve", reference)
         return reference.digest or self.bases.get(_tagged(reference))
+
+    def resolve_stored(self, reference: Reference) -> Digest | None:
+        """The digest in ``held``, or that of an image that was pushed."""
+        self._called("resolve_stored", reference)
+        tagged = _tagged(reference)
+        pushed = self.bases.get(tagged) if tagged in self.pushed else None
+        return reference.digest or self.held.get(tagged) or pushed
 
     def local_id(self, reference: Reference) -> Digest | None:
         """The id of the image that the store calls ``reference``."""
