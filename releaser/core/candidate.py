@@ -58,8 +58,12 @@ def _plain(candidate: Candidate) -> str:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What the plan is measured against: see :mod:`releaser.core.facts`."""
+    """What the plan is measured against: see :mod:`releaser.core.facts`.
+
+    Where the registries were not ``asked``, what they hold is unknown, and not nothing.
+    """
 
     registries: RegistryFacts = field(default_factory=RegistryFacts)
     local: Mapping[str, LocalImage] = field(default_factory=dict)
     bases: Mapping[str, Digest | None] = field(default_factory=dict)
+    asked: bool = True

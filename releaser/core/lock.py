@@ -195,9 +195,7 @@ def parse(data: Mapping[str, object]) -> tuple[Lock, tuple[Problem, ...]]:
     return Lock(dict(_entries(bases, problems))), tuple(problems)
 
 
-def _entries(
-    bases: Mapping[str, object], problems: list[Problem]
-) -> Iterator[tuple[str, Locked]]:
+def _entries(bases: Mapping[str, object], problems: list[Problem]) -> Iterator[tuple[str, Locked]]:
     first: dict[str, str] = {}
     for written, value in bases.items():
         path = ("bases", written)

@@ -7,7 +7,7 @@ build, the engine) hold. Its JSON form is stable: sorted, with no times in it.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from releaser.core.facts import Concern
@@ -123,7 +123,10 @@ class PlannedStep:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Images in dependency order, and the steps that bring the world to what the spec asks for."""
+    """Images in dependency order, and the steps that bring the world to what the spec asks for.
+
+    One made ``offline`` has not asked the registries, and says so in its JSON.
+    """
 
     project: str
     version: str | None
@@ -131,6 +134,7 @@ class Plan:
     images: tuple[ImagePlan, ...]
     steps: tuple[PlannedStep, ...]
     concerns: tuple[Concern, ...] = ()
+    offline: bool = False
 
     @property
     def refused(self) -> tuple[ReferencePlan, ...]:
@@ -150,7 +154,7 @@ class Plan:
     def without_push(self) -> Plan:
         """The same plan with nothing in it that leaves the engine."""
         kept = tuple(one for one in self.steps if isinstance(one.step, BuildStep | NameStep))
-        return Plan(self.project, self.version, self.mode, self.images, kept, self.concerns)
+        return replace(self, steps=kept)
 
     def as_json(self) -> dict[str, object]:
         """The plan as plain data."""
@@ -158,6 +162,7 @@ class Plan:
             "schema": SCHEMA,
             "project": self.project,
             "version": self.version,
+            **({"offline": True} if self.offline else {}),
             "images": [image.as_json() for image in sorted(self.images, key=lambda i: i.name)],
         }
 

@@ -28,6 +28,7 @@ from releaser.core.rebuild import (
     Reuse,
     decide_local,
     decide_published,
+    decide_unasked,
 )
 from releaser.core.stepping import Stepper
 from releaser.core.steps import TagKind
@@ -80,7 +81,15 @@ class _Planner:
         if self.mode is Mode.PUBLISH:
             steps.extend(stepper.tag_steps(images))
         version = str(self.version) if self.version else None
-        return Plan(self.project, version, self.mode, tuple(images), tuple(steps), concerns)
+        return Plan(
+            self.project,
+            version,
+            self.mode,
+            tuple(images),
+            tuple(steps),
+            concerns,
+            offline=not self.world.asked,
+        )
 
     def _decide_all(self) -> dict[str, Decision]:
         decisions: dict[str, Decision] = {}
@@ -99,6 +108,8 @@ class _Planner:
         why = self._why_build(candidate, upstream)
         if self.mode is Mode.LOCAL or not candidate.repositories:
             return decide_local(local, why)
+        if not self.world.asked:
+            return decide_unasked(candidate.published, local)
         digests = self.world.registries.digests
         return decide_published(candidate.published, digests, local, why)
 
