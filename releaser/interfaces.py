@@ -13,6 +13,7 @@ from typing import Protocol
 from releaser.core.dockerfile import Dockerfile, PathUse
 from releaser.core.events import BuildResult, Event
 from releaser.core.facts import ContextFacts, EngineFacts, LocalImage, SourceFacts
+from releaser.core.lock import Offer
 from releaser.core.oci import Digest, Manifest, Platform, Reference, Repository, Tag
 from releaser.core.steps import BuildStep
 
@@ -63,6 +64,12 @@ class Engine(Protocol):
 
     def resolve(self, reference: Reference) -> Digest | None:
         """The digest that a base image has now: in its registry, else in the store, else None."""
+
+    def offered(self, reference: Reference) -> Offer | None:
+        """What the registry has now under a base image's name; ``None`` where it would not say.
+
+        The engine asks it, as for a pull, so that its mirrors and certificates apply.
+        """
 
     def resolve_stored(self, reference: Reference) -> Digest | None:
         """The digest under which the store has a base image; no registry is asked."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from releaser.core.graph import Mention
 from releaser.core.lock import Difference, Lock, Offer, chosen, differences, name_of, updated
 from releaser.core.oci import Digest, Reference
-from releaser.errors import RegistryError, ReleaserError, SpecError, UnknownError
+from releaser.errors import RegistryError, ReleaserError, SetupError, SpecError, UnknownError
 from releaser.interfaces import Engine, Registry
 from releaser.observe import concurrently
 from releaser.pipeline.preparation import survey
@@ -112,22 +112,29 @@ def _raise_first(errors: Iterable[ReleaserError]) -> None:
 
 
 def _offer(name: str, mention: Mention, engine: Engine | None, registry: Registry) -> Offer:
+    """What the registry has under ``name``; through the engine where only that can reach it."""
     reference = Reference.parse(name)
     try:
         manifest = registry.manifest(reference)
         if manifest is not None:
-            platforms = registry.platforms(reference.repository, manifest)
-            return Offer(manifest.digest, platforms)
-    except RegistryError as error:
-        raise UnknownError(
-            f'base image "{name}": the registry would not say which digest it has: {error.message}',
-            details=error.details,
-            hint=error.hint or "the lock is as it was; try again",
-        ) from error
-    except ReleaserError as error:
-        error.message = f'base image "{name}": {error.message}'
-        raise
+            return Offer(manifest.digest, registry.platforms(reference.repository, manifest))
+    except (RegistryError, SetupError) as error:
+        found = engine.offered(reference) if engine else None
+        if found is not None:
+            return found
+        if isinstance(error, SetupError):
+            error.message = f'base image "{name}": {error.message}'
+            raise
+        raise _unknown(name, error) from error
     raise _not_there(name, mention, engine, reference)
+
+
+def _unknown(name: str, error: RegistryError) -> UnknownError:
+    return UnknownError(
+        f'base image "{name}": the registry would not say which digest it has: {error.message}',
+        details=error.details,
+        hint=error.hint or "the lock is as it was; try again",
+    )
 
 
 def _not_there(

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping
 
 from releaser.core.oci import Digest, Manifest, Platform, Repository
-from releaser.errors import SpecError
 from releaser.registries.authority import pull
 from releaser.registries.client import Ask, Client
 from releaser.registries.hosts import Endpoint
@@ -20,42 +19,25 @@ def read_platforms(
 ) -> tuple[Platform, ...]:
     """The platforms of ``manifest``, sorted; a registry is asked only where it is no index."""
     if manifest.config is None:
-        found = {platform for one in _listed(manifest.body) for platform in _platform(one)}
+        described = list(_listed(manifest.body))
     else:
-        config = _config(client, at, repository, manifest.config)
-        found = set(_platform(_object(config)))
-    return tuple(sorted(found, key=str))
+        described = [_object(_config(client, at, repository, manifest.config))]
+    found = {Platform.described(one) for one in described}
+    return tuple(sorted((one for one in found if one), key=str))
 
 
 def _listed(index: bytes) -> Iterator[object]:
-    """What an index says of the platform of each of its manifests; attestations have none."""
+    """What an index says of the platform of each of its manifests."""
     entries = _object(index).get("manifests")
     for entry in entries if isinstance(entries, list) else ():
         if isinstance(entry, dict):
             yield entry.get("platform")
 
 
-def _platform(said: object) -> Iterator[Platform]:
-    """The platform that a JSON object names, where it names one (image-spec, "Image Index")."""
-    fields = said if isinstance(said, dict) else {}
-    parts = [fields.get(name) for name in ("os", "architecture", "variant")]
-    texts = [part for part in parts if part]
-    if not all(parts[:2]) or not all(isinstance(part, str) and "/" not in part for part in texts):
-        return
-    if "unknown" in texts[:2]:
-        return
-    try:
-        yield Platform.parse("/".join(map(str, texts)))
-    except SpecError:
-        return
-
-
 def _config(client: Client, at: Endpoint, repository: Repository, digest: Digest) -> bytes:
     path = repository.path
     doing = f"read the configuration {digest.short} of {path}"
-    ask = Ask(
-        at, "GET", f"{path}/blobs/{digest}", (pull(path),), doing, limit=MAX_MANIFEST
-    )  # fmt: skip
+    ask = Ask(at, "GET", f"{path}/blobs/{digest}", (pull(path),), doing, limit=MAX_MANIFEST)
     answer = client.call(ask)
     if answer.status != 200:
         raise client.refused(ask, answer)

@@ -10,7 +10,8 @@ from typing import Protocol
 
 from releaser.core.events import StepProgress
 from releaser.core.facts import EngineFacts, LocalImage
-from releaser.core.oci import Digest, Reference
+from releaser.core.lock import Offer
+from releaser.core.oci import Digest, Platform, Reference
 from releaser.errors import EngineError, RegistryError, ReleaserError
 from releaser.interfaces import Listener
 
@@ -115,6 +116,12 @@ class FakeEngine:
         """The digest in ``bases``; images that are in the store only have none."""
         self._called("resolve", reference)
         return reference.digest or self.bases.get(_tagged(reference))
+
+    def offered(self, reference: Reference) -> Offer | None:
+        """The digest in ``bases``, for the engine's own platform."""
+        self._called("offered", reference)
+        found = self.bases.get(_tagged(reference))
+        return Offer(found, (Platform.parse(self.facts.platform),)) if found else None
 
     def resolve_stored(self, reference: Reference) -> Digest | None:
         """The digest in ``held``, or that of an image that was pushed."""
