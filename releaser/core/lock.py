@@ -184,9 +184,9 @@ def parse(data: Mapping[str, object]) -> tuple[Lock, tuple[Problem, ...]]:
         problems.append(
             Problem(
                 ("version",),
-                f"the lock's version is {_shown(version)}, which is not known",
-                "remove the file, and let this releaser lock write it",
-                (("known", VERSION),),
+                f"{_shown(version)} is not a version of a lock",
+                "remove the file, and run releaser lock",
+                (("allowed", VERSION),),
             )
         )
     if not isinstance(bases, Mapping):
@@ -214,8 +214,7 @@ def _name(written: str, path: Path, problems: list[Problem]) -> str | None:
     try:
         name = name_of(written)
     except SpecError as error:
-        message, hint = f"base image: {error.message}", error.hint
-        problems.append(Problem(path, message, hint, error.details, about_key=True))
+        problems.append(Problem(path, error.message, error.hint, error.details, about_key=True))
         return None
     if name is None:
         message = f'"{written}" names a digest itself, so there is nothing to lock'
@@ -257,38 +256,62 @@ def _wrong_fields(
 
 
 def _read(
-    reader: Callable[[object], _T], entry: Mapping[str, object], path: Path, problems: list[Problem]
+    reader: Callable[[object, Path], _T],
+    entry: Mapping[str, object],
+    path: Path,
+    problems: list[Problem],
 ) -> _T | None:
     """One field of an entry; ``None`` where it is not there, or is wrong and was complained of."""
     if path[-1] not in entry:
         return None
     try:
-        return reader(entry[str(path[-1])])
+        return reader(entry[str(path[-1])], path)
+    except _WrongError as wrong:
+        problems.append(wrong.problem)
     except SpecError as error:
-        message = f'"{path[-1]}" of base image "{path[1]}": {error.message}'
-        problems.append(Problem(path, message, error.hint, error.details))
-        return None
+        problems.append(Problem(path, error.message, error.hint, error.details))
+    return None
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise SpecError(f"it must be text, not {_shown(value)}")
-    return value
+class _WrongError(Exception):
+    """A value is wrong in a way that knows its own place."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
 
 
-def _digest(value: object) -> Digest:
-    return Digest(_text(value))
+def _text(value: object, path: Path) -> str:
+    if isinstance(value, str):
+        return value
+    raise _wrong_kind(value, path, "text")
 
 
-def _platforms(value: object) -> tuple[Platform, ...]:
+def _wrong_kind(value: object, path: Path, wanted: str) -> _WrongError:
+    subject = f'"{path[2]}" in base image "{path[1]}"'
+    return _WrongError(Problem(path, f"{subject} must be {wanted}, not {_shown(value)}"))
+
+
+def _digest(value: object, path: Path) -> Digest:
+    return Digest(_text(value, path))
+
+
+def _platforms(value: object, path: Path) -> tuple[Platform, ...]:
     if not isinstance(value, list):
-        raise SpecError(f"it must be a list, not {_shown(value)}")
-    found = {Platform.parse(_text(item)) for item in value}
+        raise _wrong_kind(value, path, "a list of text")
+    found = {_platform(item, (*path, number)) for number, item in enumerate(value)}
     return tuple(sorted(found, key=str))
 
 
-def _day(value: object) -> str:
-    text = _text(value)
+def _platform(value: object, path: Path) -> Platform:
+    try:
+        return Platform.parse(_text(value, path))
+    except SpecError as error:
+        raise _WrongError(Problem(path, error.message, error.hint, error.details)) from None
+
+
+def _day(value: object, path: Path) -> str:
+    text = _text(value, path)
     try:
         if _DAY.fullmatch(text):
             return date.fromisoformat(text).isoformat()

@@ -10,7 +10,7 @@ from releaser.core.lock import VERSION, Lock, parse
 from releaser.errors import Location, SpecError
 from releaser.loader.complaints import from_problems, together
 from releaser.loader.files import read_spec
-from releaser.loader.yaml_text import decode
+from releaser.loader.yaml_text import decode, lines
 from releaser.loader.yaml_tree import List, Map, Node, Null, Text
 from releaser.loader.yaml_tree import parse as parse_yaml
 
@@ -20,6 +20,7 @@ _HEADER = """\
 # The digests that base images are pinned to. Written by "releaser lock"; keep it in git.
 # "releaser lock --check" tells what has moved since, "releaser lock --update" follows.
 """
+_CONFLICT = re.compile(r"(<{7}|={7}|>{7})( |$)")
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9._/:-]*")
 
 
@@ -56,7 +57,9 @@ def load_lock(content: bytes, file: str) -> Lock:
     Raises:
         SpecError: something is wrong with it; all complaints at once, in the file's order.
     """
-    node, complaints = parse_yaml(decode(content, file), file)
+    text = decode(content, file)
+    _check_merged(text, file)
+    node, complaints = parse_yaml(text, file)
     if not isinstance(node, Map):
         at = Location(file, node.line, node.column) if node else Location(file, 1, 1)
         raise SpecError("a lock must be a map", at=at, hint=_REMEDY)
@@ -65,6 +68,16 @@ def load_lock(content: bytes, file: str) -> Lock:
     if found:
         raise together(found, file)
     return lock
+
+
+def _check_merged(text: str, file: str) -> None:
+    for number, line in enumerate(lines(text), 1):
+        if _CONFLICT.match(line):
+            raise SpecError(
+                "the file holds a conflict of a merge",
+                at=Location(file, number, 1),
+                hint="take either side, then run releaser lock",
+            )
 
 
 def _plain(node: Node) -> object:

@@ -122,20 +122,29 @@ def entry(**fields: object) -> dict[str, Any]:
     ("field", "value", "said"),
     [
         ("digest", "sha256:12", '"sha256:12" is not a digest'),
-        ("digest", None, "it must be text, not empty"),
-        ("digest", [], "it must be text, not a list"),
-        ("platforms", "linux/amd64", 'it must be a list, not "linux/amd64"'),
-        ("platforms", ["amd64"], '"amd64" is not a platform'),
-        ("platforms", [{}], "it must be text, not a map"),
+        ("digest", None, '"digest" in base image "python:3" must be text, not empty'),
+        ("digest", [], '"digest" in base image "python:3" must be text, not a list'),
+        ("platforms", "x", '"platforms" in base image "python:3" must be a list of text, not "x"'),
         ("date", "2024-02-30", '"2024-02-30" is not a day'),
         ("date", "20240229", '"20240229" is not a day'),
         ("date", "2024-W09-4", '"2024-W09-4" is not a day'),
     ],
 )
 def test_a_field_that_is_wrong(field: str, value: object, said: str) -> None:
-    message = f'"{field}" of base image "python:3": {said}'
-    assert problems(entry(**{field: value})) == [(("bases", "python:3", field), message)]
+    assert problems(entry(**{field: value})) == [(("bases", "python:3", field), said)]
     assert parse(entry(**{field: value}))[0] == Lock()
+
+
+@pytest.mark.parametrize(
+    ("item", "said"),
+    [
+        ("amd64", '"amd64" is not a platform'),
+        ({}, '"platforms" in base image "python:3" must be text, not a map'),
+    ],
+)
+def test_a_platform_that_is_wrong(item: object, said: str) -> None:
+    found = problems(entry(platforms=["linux/amd64", item]))
+    assert found == [(("bases", "python:3", "platforms", 1), said)]
 
 
 def test_fields_that_are_missing_or_unknown() -> None:
@@ -154,7 +163,7 @@ def test_fields_that_are_missing_or_unknown() -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("Python:3", 'base image: "Python" is not a repository'),
+        ("Python:3", '"Python" is not a repository'),
         (f"python@{ONE}", f'"python@{ONE}" names a digest itself, so there is nothing to lock'),
         (
             "docker.io/library/python:3",
@@ -170,7 +179,7 @@ def test_a_name_that_is_wrong(name: str, said: str) -> None:
 
 def test_a_lock_of_another_version() -> None:
     ((path, message),) = problems({"version": "2", "bases": {}})
-    assert (path, message) == (("version",), 'the lock\'s version is "2", which is not known')
+    assert (path, message) == (("version",), '"2" is not a version of a lock')
 
 
 @pytest.mark.parametrize("bases", [None, [], "x"])
