@@ -374,6 +374,15 @@ def test_an_offline_build_asks_nobody(made: World) -> None:
     assert (again.changes, again.concerns) == (False, ())
 
 
+@pytest.mark.parametrize("offline", [False, True])
+def test_an_offline_build_does_not_pull_what_it_has(made: World, *, offline: bool) -> None:
+    made.spec = SPEC.replace("images:", "defaults: {pull: true}\nimages:")
+    locked(made)
+    plan = made.plan(mode=Mode.LOCAL, offline=offline)
+    steps = [one.step for one in plan.steps]
+    assert {step.pull for step in steps if isinstance(step, BuildStep)} == {not offline}
+
+
 def test_an_offline_plan_is_not_released(made: World) -> None:
     offline = made.plan(offline=True).to_json()
     with pytest.raises(SpecError, match=r"plan\.json was made offline") as caught:
