@@ -68,7 +68,8 @@ class Engine(Protocol):
     def offered(self, reference: Reference) -> Offer | None:
         """What the registry has now under a base image's name; ``None`` where it would not say.
 
-        The engine asks it, as for a pull, so that its mirrors and certificates apply.
+        The engine asks it, as for a pull, so that its mirrors and certificates apply. Platforms
+        that it does not tell are missing.
         """
 
     def resolve_stored(self, reference: Reference) -> Digest | None:

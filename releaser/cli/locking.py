@@ -27,7 +27,7 @@ SEEN = {Kind.MISSING: "missing", Kind.MOVED: "moved", Kind.UNUSED: "unused"}
 def lock(
     references: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[REF]...", help="With --update: references or globs to move."),
+        typer.Argument(metavar="REF", help="With --update: references or globs to move."),
     ] = None,
     file: options.File = None,
     var: options.Var = None,

@@ -338,7 +338,8 @@ def test_what_a_registry_offers_is_seen_through_the_engine(rig: Rig) -> None:
     found = rig.engine.offered(reference)
     assert found is not None
     assert found.digest == rig.registered(reference)
-    assert [str(one) for one in found.platforms] == [rig.engine.check().platform]
+    # the Docker Engine does not look into the configuration behind an OCI manifest
+    assert {str(one) for one in found.platforms} <= {rig.engine.check().platform}
 
 
 def test_a_base_that_is_in_the_store_is_known_without_a_registry(rig: Rig) -> None:
