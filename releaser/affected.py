@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from releaser.core import tag_policy
+from releaser.core.comparison import differences
 from releaser.core.facts import SourceFacts
 from releaser.core.fingerprint import Fingerprint
 from releaser.interfaces import Contexts
@@ -76,7 +77,5 @@ def project_fingerprints(project: Project, contexts: Contexts) -> dict[str, Fing
 
 def _because(old: Fingerprint, new: Fingerprint) -> str:
     """The first ingredient that differs: one of the image's own before an upstream."""
-    before, after = dict(old.ingredients), dict(new.ingredients)
-    names = [n for n in sorted(before.keys() | after.keys()) if before.get(n) != after.get(n)]
-    own = [name for name in names if not name.startswith("upstream ")]
-    return (own or names)[0]
+    first = differences(old.ingredients, new.ingredients)[0]
+    return f"{first.kind} {first.name}".rstrip()

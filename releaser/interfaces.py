@@ -7,7 +7,7 @@ foreign exception into one of :mod:`releaser.errors` and removes secrets before 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from releaser.core.dockerfile import Dockerfile, PathUse
@@ -90,6 +90,9 @@ class Registry(Protocol):
 
     Every method raises :class:`RegistryError` where a registry refuses or does not answer and
     :class:`SetupError` where it rejects the credentials. Transient faults are retried inside.
+
+    Beside images a repository can hold *records*: bytes that we keep under a tag of their own. For
+    :meth:`digest`, :meth:`manifest`, :meth:`tags` and :meth:`copy` a record is as good as an image.
     """
 
     def check_push(self, repository: Repository) -> None:
@@ -115,6 +118,27 @@ class Registry(Protocol):
 
     def copy(self, source: Reference, to: Repository, tag: Tag) -> Digest:
         """Copy an image with all its manifests and blobs to another repository, byte for byte."""
+
+    def read_record(self, reference: Reference) -> bytes | None:
+        """What is kept under ``reference`` (a tag), or ``None`` where nothing is.
+
+        Raises :class:`RegistryError` where what is there is no record, is larger than 16 MiB or
+        does not have its digest.
+        """
+
+    def write_record(self, reference: Reference, record: bytes) -> None:
+        """Keep ``record``, at most 16 MiB, under ``reference`` (a tag, which moves).
+
+        Returns when a GET has returned its manifest. Nothing is sent where the very same record is
+        there already.
+        """
+
+    def labels(self, reference: Reference) -> Mapping[str, str] | None:
+        """The labels of the image that ``reference`` names, or ``None`` where there is no image.
+
+        Of an index: of its first manifest that is an image for a platform (attestations, whose
+        platform is unknown/unknown, are left out).
+        """
 
 
 class SourceRepository(Protocol):

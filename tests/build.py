@@ -29,7 +29,7 @@ from releaser.core.oci import Digest, Platform, Reference
 from releaser.core.plan import Mode, Plan
 from releaser.core.planner import make_plan
 from releaser.core.resolve import ResolvedImage, Resolver, render_image
-from releaser.core.spec import Spec
+from releaser.core.spec import Keeping, Spec
 from releaser.core.version import Version
 from releaser.errors import Location
 
@@ -143,6 +143,7 @@ class Request:
     bases: Mapping[str, Digest | None] = field(default_factory=dict)
     chosen: frozenset[str] | None = None
     mode: Mode = Mode.PUBLISH
+    keeping: Keeping = Keeping(tags=True, records=False)  # noqa: RUF009 - frozen
 
     @property
     def parsed_version(self) -> Version | None:
@@ -178,7 +179,14 @@ class Request:
         """The plan of this request, measured against ``world`` (nothing there at all)."""
         seen = world or World(bases=self.bases)
         return make_plan(
-            self.spec.project, self.parsed_version, self.candidates(), seen, self.mode, root=ROOT
+            self.spec.project,
+            self.parsed_version,
+            self.candidates(),
+            seen,
+            self.mode,
+            root=ROOT,
+            commit=self.source.commit,
+            keeping=self.keeping,
         )
 
 
@@ -192,6 +200,7 @@ class Fields(TypedDict, total=False):
     bases: Mapping[str, Digest | None]
     chosen: frozenset[str] | None
     mode: Mode
+    keeping: Keeping
 
 
 def request(

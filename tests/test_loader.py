@@ -11,10 +11,9 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from releaser.core.spec import ImageSpec, RegistrySpec, SecretSpec, Spec
+from releaser.core.spec import ImageSpec, RegistrySpec, SecretSpec, Spec, looks_secret
 from releaser.errors import Location, SpecError
 from releaser.loader import Loaded, find_spec, load, read_spec, yaml_tree
-from releaser.loader.plain_secrets import looks_secret
 from releaser.loader.resolve import Layers
 from releaser.loader.yaml_text import MAX_BYTES
 

@@ -38,12 +38,20 @@ class Heard:
 
 
 class RealIds(FakeBuilder):
-    """A fake builder whose results are images that a registry accepts, under their digests."""
+    """A fake builder whose results are images that a registry accepts, under their digests.
+
+    With another ``salt`` everything comes out different, as when what is fetched has changed.
+    """
+
+    salt = ""
 
     def build(self, batch: Sequence[BuildStep], listener: Listener) -> Sequence[BuildResult]:
         results = super().build(batch, listener)
+        labels = {step.image: dict(step.labels) for step in batch}
         return [
-            replace(one, image_id=image(str(one.image_id)).digest)
+            replace(
+                one, image_id=image(f"{one.image_id}{self.salt}", labels=labels[one.image]).digest
+            )
             if isinstance(one, Built)
             else one
             for one in results
@@ -55,6 +63,7 @@ class World:
 
     def __init__(self, spec: str, files: Mapping[str, str], source: SourceFacts = RELEASED) -> None:
         self.files = {f"{ROOT}/{name}": text for name, text in files.items()}
+        self.modes: dict[str, int] = {}
         self.source = source
         self.registry = FakeRegistry()
         self.engine = FakeEngine(self._upload, bases={BUSYBOX: BASE})
@@ -65,7 +74,7 @@ class World:
         self._contents: dict[Digest, Image] = {}
 
     def _store(self, step: BuildStep, image_id: Digest) -> None:
-        content = image(str(image_id))
+        content = image(f"{image_id}{self.builder.salt}", labels=dict(step.labels))
         self._contents[content.digest] = content
         self.engine.add(content.digest, step.labels, step.names)
 
@@ -84,7 +93,7 @@ class World:
         """The fakes, put together."""
         return Adapters(
             source=FixedSource(self.source),
-            contexts=MemoryContexts(self.files),
+            contexts=MemoryContexts(self.files, self.modes),
             registry=self.registry,
             engine=lambda: self.engine,
             builder=lambda _: self.builder,
@@ -102,7 +111,12 @@ class World:
         self, *images: str, limits: Limits | None = None, stop: Stop | None = None, **fields: object
     ) -> RunResult:
         """Plan and run."""
-        prepared = self.prepare(*images, **fields)
+        return self.run(self.prepare(*images, **fields), limits, stop)
+
+    def run(
+        self, prepared: Prepared, limits: Limits | None = None, stop: Stop | None = None
+    ) -> RunResult:
+        """Run a plan that was made before."""
         limits = limits or Limits()
         return run(prepared, prepared.plan, self.adapters, self.heard, limits, stop)
 
@@ -115,7 +129,7 @@ class World:
         found = {}
         for repository in {one.repository for one in self._repositories()}:
             for tag in self.registry.tags(repository):
-                if not tag.startswith("fp-"):
+                if not tag.startswith(("fp-", "record-")):
                     reference = repository.tagged(tag)
                     found[str(reference)] = str(self.registry.digest(reference))
         return found

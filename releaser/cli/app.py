@@ -53,6 +53,7 @@ def main_options(
 
 app.command("validate", rich_help_panel=LOOK)(commands.validate)
 app.command("plan", rich_help_panel=LOOK)(commands.plan)
+app.command("why", rich_help_panel=LOOK)(commands.why)
 app.command("affected", rich_help_panel=LOOK)(commands.affected)
 app.command("lock", rich_help_panel=LOOK)(locking.lock)
 app.command("build", rich_help_panel=MAKE)(commands.build)

@@ -73,6 +73,27 @@ def plan(
     return 10 if exit_code and prepared.plan.changes else 0
 
 
+def why(
+    images: Annotated[list[str], typer.Argument(help="Images or globs.")],
+    file: options.File = None,
+    var: options.Var = None,
+    version: options.VersionOption = None,
+    output_format: options.FormatOption = Format.TEXT,
+) -> None:
+    """Say why images are built, or are not: what differs from their last release."""
+    from releaser.core.graph import select
+    from releaser.reports.why import why_json, why_text
+
+    project = load_project(file, var)
+    prepared = prepare(project, adapters(project), Request(tuple(images), version=version))
+    chosen = select(tuple(project.spec.images), images)
+    if output_format is Format.JSON:
+        sys.stdout.write(json.dumps(why_json(prepared.plan, chosen), indent=2) + "\n")
+    else:
+        sys.stdout.write(why_text(prepared.plan, chosen))
+    _say_concerns(prepared.plan)
+
+
 def affected(
     since: Annotated[str, typer.Option("--since", metavar="REF", help="The git revision.")],
     file: options.File = None,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from releaser.core.facts import LocalImage, RegistryFacts
 from releaser.core.fingerprint import Fingerprint
 from releaser.core.oci import Digest, Reference, Repository
+from releaser.core.record import Record, Unreadable
 from releaser.core.resolve import ResolvedImage
 from releaser.core.tag_policy import SkippedTag, WantedTag
 
@@ -31,6 +32,11 @@ class Candidate:
     def name(self) -> str:
         """The image's name."""
         return self.image.name
+
+    def record(self, version: str | None = None, commit: str | None = None) -> Record:
+        """What it is made of, to be kept with its release."""
+        made = self.fingerprint
+        return Record.of(self.name, str(made), made.ingredients, version, commit)
 
     @property
     def published(self) -> dict[str, Reference]:
@@ -60,10 +66,12 @@ def _plain(candidate: Candidate) -> str:
 class World:
     """What the plan is measured against: see :mod:`releaser.core.facts`.
 
-    Where the registries were not ``asked``, what they hold is unknown, and not nothing.
+    ``records`` are those of images that must be built, by image. Where the registries were not
+    ``asked``, what they hold is unknown, and not nothing.
     """
 
     registries: RegistryFacts = field(default_factory=RegistryFacts)
     local: Mapping[str, LocalImage] = field(default_factory=dict)
     bases: Mapping[str, Digest | None] = field(default_factory=dict)
+    records: Mapping[str, Record | Unreadable] = field(default_factory=dict)
     asked: bool = True

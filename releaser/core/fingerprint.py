@@ -1,9 +1,11 @@
 """The fingerprint of an image: a hash of everything that can change it, its upstreams' included.
 
-It is computed from named *ingredients*, so that two fingerprints can be compared by name. The same
-ingredients give the same fingerprint on every machine and in every order; nothing in it says when
-or where. The whole plan is known before anything is built, because an image counts its upstreams by
-their fingerprints and not by their digests.
+It is computed from named *ingredients*, so that two fingerprints can be compared by name: a kind,
+``@`` and where it belongs (a platform, a named context) if there is more than one, a name: ``arg
+PYTHON``, ``arg@linux/arm64 PYTHON``, ``file app.py``, ``file@shared lib.py``, ``base debian:12``.
+The same ingredients give the same fingerprint on every machine and in every order; nothing in it
+says when or where. The whole plan is known before anything is built, because an image counts its
+upstreams by their fingerprints and not by their digests.
 
 Every field of an image in the spec is listed below: as one that counts, with how, or as one that
 does not, with why.
@@ -21,8 +23,14 @@ from releaser.core.facts import ContextFacts, ContextFile
 from releaser.core.oci import Digest, Platform
 from releaser.core.spec import ImageSpec
 
-SCHEME = "1"
+SCHEME = "2"
 """Changes whenever the meaning of an ingredient does: every image is then built anew once."""
+
+KINDS = (
+    "scheme", "dockerfile", "base", "arg", "file", "platforms", "url", "context",
+    "label", "secret", "ssh", "host", "network", "upstream",
+)  # fmt: skip
+"""The first words of all ingredients, the telling ones first."""
 
 COUNTED = {
     "context": "by the files that the reached stages use: path, kind, bytes, whether it may be run",
@@ -124,19 +132,18 @@ def _hosts(image: ImageSpec) -> Iterable[tuple[str, str]]:
 
 
 def _use_ingredients(use: TargetUse, where: str) -> Iterable[tuple[str, str]]:
-    text = "\n".join(use.text)
-    yield f"dockerfile{where}", hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    yield f"dockerfile{where}", "\n".join(use.text)
     for name, value in use.args:
-        yield f"arg {name}{where}", "" if value is None else f"={value}"
+        yield f"arg{where} {name}", "" if value is None else f"={value}"
     for url in use.urls:
-        yield f"url {url.url}{where}", url.checksum or ""
+        yield f"url{where} {url.url}", url.checksum or ""
 
 
 def _file_ingredients(files: Mapping[str, ContextFacts]) -> Iterable[tuple[str, str]]:
     for context, facts in files.items():
-        prefix = f"file {context}:" if context else "file "
+        prefix = f"file@{context}" if context else "file"
         for file in facts.files:
-            yield f"{prefix}{file.path}", f"{file.kind} {_mode(file):o} {file.digest}"
+            yield f"{prefix} {file.path}", f"{file.kind} {_mode(file):o} {file.digest}"
 
 
 def _mode(file: ContextFile) -> int:

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from releaser.core.comparison import Comparison
 from releaser.core.facts import Concern
 from releaser.core.fingerprint import Fingerprint
 from releaser.core.oci import Digest, Platform, Reference
@@ -69,7 +70,10 @@ class ReferencePlan:
 
 @dataclass(frozen=True, slots=True)
 class ImagePlan:
-    """What happens to one image, and why. ``digest`` is ``None`` until it is built or pushed."""
+    """What happens to one image, and why. ``digest`` is ``None`` until it is built or pushed.
+
+    ``comparison`` is what differs from its last release, where it must be built and that is known.
+    """
 
     name: str
     needs: tuple[str, ...]
@@ -81,6 +85,7 @@ class ImagePlan:
     references: tuple[ReferencePlan, ...]
     digests: tuple[tuple[str, Digest], ...] = ()
     skipped: tuple[SkippedTag, ...] = ()
+    comparison: Comparison | None = None
 
     @property
     def changes(self) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from releaser.core.candidate import Candidate, World
+from releaser.core.explain import Explainer, always_built, is_always_built, root_cause
 from releaser.core.facts import Concern, LocalImage
 from releaser.core.oci import Digest, Reference
 from releaser.core.plan import (
@@ -30,6 +31,7 @@ from releaser.core.rebuild import (
     decide_published,
     decide_unasked,
 )
+from releaser.core.spec import KEEP_ALL, Keeping
 from releaser.core.stepping import Stepper
 from releaser.core.steps import TagKind
 from releaser.core.tag_policy import WantedTag, newer_in_line, released
@@ -45,13 +47,17 @@ def make_plan(
     mode: Mode,
     concerns: tuple[Concern, ...] = (),
     root: str = "/",
+    commit: str | None = None,
+    keeping: Keeping = KEEP_ALL,
 ) -> Plan:
-    """The plan for ``candidates`` (upstreams first).
+    """The plan for ``candidates`` (upstreams first), at ``commit`` of the source.
+
+    ``keeping`` is what may be kept in the repositories besides the public tags.
 
     Raises:
         PlanError: an upstream that the request leaves alone does not exist.
     """
-    planner = _Planner(project, version, tuple(candidates), world, mode, root)
+    planner = _Planner(project, version, tuple(candidates), world, mode, root, commit, keeping)
     return planner.plan(concerns)
 
 
@@ -63,11 +69,19 @@ class _Planner:
     world: World
     mode: Mode
     root: str
+    commit: str | None
+    keeping: Keeping
 
     def plan(self, concerns: tuple[Concern, ...]) -> Plan:
         decisions = self._decide_all()
         stepper = Stepper(
-            self.project, self.candidates, decisions, self.world, self.mode, self.root
+            self.project,
+            {candidate.name: candidate for candidate in self.candidates},
+            decisions,
+            self.world,
+            self.mode,
+            self.root,
+            self.keeping,
         )
         images: list[ImagePlan] = []
         steps: list[PlannedStep] = []
@@ -78,6 +92,8 @@ class _Planner:
             image = self._image(candidate, decision)
             images.append(image)
             steps.extend(stepper.content_steps(candidate, image))
+            if image.changes and self.mode is Mode.PUBLISH and self.keeping.records:
+                steps.extend(stepper.record_steps(candidate, self.version, self.commit))
         if self.mode is Mode.PUBLISH:
             steps.extend(stepper.tag_steps(images))
         version = str(self.version) if self.version else None
@@ -102,29 +118,49 @@ class _Planner:
         return decisions
 
     def _decide(self, candidate: Candidate, upstream: Mapping[str, Decision]) -> Decision:
+        explain = Explainer(self.world, self.root)
         local = self.world.local.get(str(candidate.fingerprint))
         if local is not None and not local.references:
             local = None  # an image without a name cannot be stood on
-        why = self._why_build(candidate, upstream)
+        always = self._always_built(candidate, upstream)
+        if always is not None:
+            return Build(always, unpinned=True)
         if self.mode is Mode.LOCAL or not candidate.repositories:
-            return decide_local(local, why)
+            return decide_local(local, explain.local(candidate))
         if not self.world.asked:
             return decide_unasked(candidate.published, local)
         digests = self.world.registries.digests
-        return decide_published(candidate.published, digests, local, why)
+        build = explain.published(candidate, upstream)
+        return decide_published(candidate.published, digests, local, build)
 
-    def _why_build(self, candidate: Candidate, upstream: Mapping[str, Decision]) -> Reason:
-        if self.mode is Mode.LOCAL or not candidate.repositories:
-            return Reason(ReasonCode.NOT_IN_ENGINE, candidate.fingerprint.tag)
-        tags = self.world.registries.tags
-        known = any(tags.get(repository) for _, repository in candidate.repositories)
-        if not known:
-            return Reason(ReasonCode.FIRST_BUILD, f"nothing in {candidate.repositories[0][1]}")
-        needed = [edge.needs for edge in candidate.image.edges]
-        changed = [name for name in needed if _is_changed(upstream[name])]
-        if changed:
-            return Reason(ReasonCode.UPSTREAM_CHANGED, ", ".join(changed))
-        return Reason(ReasonCode.INPUTS_CHANGED, f"no {candidate.fingerprint.tag} in the registry")
+    def _always_built(
+        self, candidate: Candidate, upstream: Mapping[str, Decision]
+    ) -> Reason | None:
+        """Why an image is built whatever there is already, or ``None`` where it is not.
+
+        A release that has begun to write its immutable tags is finished with what it built.
+        """
+        if self._begun(candidate):
+            return None
+        reason = always_built(candidate)
+        if reason is not None:
+            return reason
+        for edge in candidate.image.edges:
+            if is_always_built(upstream[edge.needs]):
+                return Reason(ReasonCode.UPSTREAM_CHANGED, root_cause(edge.needs, upstream))
+        return None
+
+    def _begun(self, candidate: Candidate) -> bool:
+        if self.mode is Mode.LOCAL:
+            return False
+        held, published = self.world.registries.digests, candidate.published
+        return any(
+            wanted.kind is TagKind.IMMUTABLE
+            and held.get(reference) is not None
+            and held.get(reference) == held.get(published[registry])
+            for registry, wanted, reference in candidate.references
+            if registry in published
+        )
 
     def _drop_unneeded(self, decisions: dict[str, Decision]) -> None:
         """An image that goes nowhere is built only where something that is built stands on it."""
@@ -144,7 +180,8 @@ class _Planner:
                 decisions[candidate.name] = Reuse(reason)
 
     def _image(self, candidate: Candidate, decision: Decision) -> ImagePlan:
-        digests = self._digests(candidate)
+        # What is built now has no digest yet, whatever is there under its fingerprint.
+        digests = {} if isinstance(decision, Build) else self._digests(candidate)
         references = self._references(candidate, decision, digests)
         return ImagePlan(
             name=candidate.name,
@@ -157,6 +194,7 @@ class _Planner:
             references=references,
             digests=tuple(digests.items()),
             skipped=candidate.skipped,
+            comparison=decision.comparison if isinstance(decision, Build) else None,
         )
 
     def _digests(self, candidate: Candidate) -> dict[str, Digest]:
@@ -243,12 +281,6 @@ def _must_exist(
             f'"{users[0]}" needs "{name}", which is not built yet',
             hint="leave out --only, so that what it stands on is built too",
         )
-
-
-def _is_changed(upstream: Decision) -> bool:
-    """Whether what an image stands on is new, and not just missing from this engine."""
-    missing = ReasonCode.NOT_IN_ENGINE
-    return isinstance(upstream, Build) and upstream.reason.code is not missing
 
 
 def _action(decision: Decision, references: Iterable[ReferencePlan]) -> Action:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from releaser.core.comparison import Comparison
 from releaser.core.facts import LocalImage
 from releaser.core.oci import Digest, Reference
 
@@ -19,8 +20,18 @@ class ReasonCode(Enum):
     """Why an image gets the action it gets."""
 
     FIRST_BUILD = "first-build"
-    INPUTS_CHANGED = "inputs-changed"
+    DOCKERFILE_CHANGED = "dockerfile-changed"
+    FILE_CHANGED = "file-changed"
+    FILE_ADDED = "file-added"
+    FILE_REMOVED = "file-removed"
+    ARG_CHANGED = "arg-changed"
+    BASE_CHANGED = "base-changed"
+    DEFINITION_CHANGED = "definition-changed"
     UPSTREAM_CHANGED = "upstream-changed"
+    INPUTS_CHANGED = "inputs-changed"
+    RECORD_UNREADABLE = "record-unreadable"
+    CONTENT_GONE = "content-gone"
+    ALWAYS_BUILT = "always-built"
     NOT_IN_ENGINE = "not-in-engine"
     NOT_PUSHED = "not-pushed"
     TAGS_DIFFER = "tags-differ"
@@ -39,9 +50,15 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """It must be built."""
+    """It must be built.
+
+    ``comparison`` is what differs from its last release, where that is known; ``unpinned`` tells
+    that it fetches, or stands on, something whose content its fingerprint cannot know.
+    """
 
     reason: Reason
+    comparison: Comparison | None = None
+    unpinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +95,13 @@ def decide_published(
     published: Mapping[str, Reference],
     digests: Mapping[Reference, Digest | None],
     local: LocalImage | None,
-    why_build: Reason,
+    build: Build,
 ) -> Decision:
     """What must happen so that every registry of ``published`` holds the image.
 
-    ``published`` maps a registry's name to the reference of the fingerprint's tag there. Copying is
-    preferred to pushing, because it keeps one digest in all registries.
+    ``published`` maps a registry's name to the reference of the fingerprint's tag there; ``build``
+    is the decision where it is nowhere. Copying is preferred to pushing, because it keeps one
+    digest in all registries.
     """
     found = {name: digests.get(reference) for name, reference in published.items()}
     missing = tuple(name for name, digest in found.items() if digest is None)
@@ -97,7 +115,7 @@ def decide_published(
         return Copy(Reason(ReasonCode.NOT_PUSHED, f"in {name}, not in {where}"), source, missing)
     if local is not None:
         return Push(Reason(ReasonCode.NOT_PUSHED, f"built here, not in {where}"), local, missing)
-    return Build(why_build)
+    return build
 
 
 def decide_unasked(published: Iterable[str], local: LocalImage | None) -> Decision:
@@ -107,8 +125,8 @@ def decide_unasked(published: Iterable[str], local: LocalImage | None) -> Decisi
     return Push(Reason(ReasonCode.NOT_ASKED, "in the engine"), local, tuple(published))
 
 
-def decide_local(local: LocalImage | None, why_build: Reason) -> Decision:
+def decide_local(local: LocalImage | None, build: Build) -> Decision:
     """What must happen so that the engine's store holds the image."""
     if local is None:
-        return Build(why_build)
+        return build
     return Reuse(Reason(ReasonCode.NOTHING_CHANGED), local=local)

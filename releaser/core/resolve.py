@@ -7,11 +7,12 @@ images of ours (edges) and base images from elsewhere, paths are absolute.
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from releaser.core import template
-from releaser.core.dockerfile import Dockerfile, ImageUse, PathUse, TargetUse, target_use
+from releaser.core.dockerfile import Dockerfile, ImageUse, PathUse, TargetUse, UrlUse, target_use
 from releaser.core.facts import ContextFacts
 from releaser.core.fingerprint import Fingerprint, fingerprint
 from releaser.core.graph import Edge, Mention, Owners, edges_of
@@ -21,6 +22,9 @@ from releaser.errors import Location, SpecError
 
 PULLED = "docker-image://"
 IMAGE_SCHEMES = (PULLED, "target:", "service:")
+_COMMIT = re.compile(r"(?:#|[?&](?:commit|checksum|ref)=)[0-9a-f]{40}(?:[0-9a-f]{24})?(?:[:&#]|$)")
+"""A Git URL's whole commit: ``…git#<commit>[:folder]``, or BuildKit's query form of it."""
+
 At = Callable[[tuple[str | int, ...]], Location]
 
 
@@ -51,6 +55,24 @@ class ResolvedImage:
         wanted = context or None
         found = (path for _, use in self.uses for path in use.paths if path.context == wanted)
         return tuple(dict.fromkeys(found))
+
+    @property
+    def unpinned(self) -> tuple[str, ...]:
+        """What its build fetches with nothing said of its content: a URL without a checksum, a Git
+        repository without a commit."""
+        urls = {use.url for _, used in self.uses for use in used.urls if not is_pinned(use)}
+        named = {name for _, used in self.uses for name in used.contexts}
+        remote = {
+            source
+            for name, source in self.spec.additional_contexts
+            if name in named and is_unpinned_source(source)
+        }
+        return tuple(sorted(urls | remote))
+
+    def path_of(self, context: str, path: str, root: str) -> str:
+        """A file of one of its contexts, seen from ``root``."""
+        folder = dict(self.folders).get(context, context) if context else self.context
+        return posixpath.relpath(posixpath.join(folder, path), root)
 
     def fingerprint(
         self,
@@ -189,6 +211,17 @@ class Resolver:
             for key, source in image.additional_contexts
             if key in used and is_folder(source)
         )
+
+
+def is_pinned(use: UrlUse) -> bool:
+    """Whether an ADD says what it must get: by a checksum, or by the commit of a repository."""
+    return bool(use.checksum) or bool(_COMMIT.search(use.url))
+
+
+def is_unpinned_source(source: str) -> bool:
+    """Whether an additional context is a URL that can hold something else tomorrow."""
+    remote = is_remote(source) and not source.startswith(IMAGE_SCHEMES)
+    return remote and not _COMMIT.search(source)
 
 
 def is_folder(source: str) -> bool:

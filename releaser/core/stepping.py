@@ -11,10 +11,11 @@ from releaser.core.candidate import Candidate, World
 from releaser.core.facts import FINGERPRINT_LABEL, IMAGE_LABEL, LocalImage
 from releaser.core.graph import Mention
 from releaser.core.oci import Digest, Reference
-from releaser.core.plan import ImagePlan, Mode, PlannedStep, TagAction
+from releaser.core.plan import ImagePlan, Mode, PlannedStep, ReferencePlan, TagAction
 from releaser.core.rebuild import Build, Copy, Decision, Push, Reuse
+from releaser.core.record import record_reference
 from releaser.core.resolve import IMAGE_SCHEMES, ResolvedImage
-from releaser.core.spec import is_remote
+from releaser.core.spec import KEEP_ALL, Keeping, is_remote
 from releaser.core.steps import (
     Base,
     BuildStep,
@@ -23,21 +24,28 @@ from releaser.core.steps import (
     NamedContext,
     NameStep,
     PushStep,
+    RecordStep,
     Secret,
+    TagKind,
     TagStep,
 )
+from releaser.core.version import Version
 
 
 @dataclass(frozen=True, slots=True)
 class Stepper:
-    """Makes the steps of a plan. ``root`` is the absolute folder that the spec's paths start at."""
+    """Makes the steps of a plan from its candidates by name, upstreams first.
+
+    ``root`` is the absolute folder that the spec's paths start at.
+    """
 
     project: str
-    candidates: tuple[Candidate, ...]
+    candidates: Mapping[str, Candidate]
     decisions: Mapping[str, Decision]
     world: World
     mode: Mode
     root: str
+    keeping: Keeping = KEEP_ALL
 
     def content_steps(self, candidate: Candidate, image: ImagePlan) -> Iterable[PlannedStep]:
         """The steps that bring an image's content to where it should be."""
@@ -46,16 +54,20 @@ class Stepper:
             case Build():
                 step = self._build_step(candidate)
                 yield PlannedStep(step, _built_upstreams(candidate, self.decisions))
-                yield from self._push_steps(candidate, tuple(candidate.published), step.key)
+                yield from self._push_steps(candidate, image, tuple(candidate.published), step.key)
             case Push(_, local, missing):
-                name = NameStep(candidate.name, local.image_id, _unnamed(candidate, local))
-                if name.names:
+                wanted = (*candidate.local_names, *self._pushed_names(candidate))
+                unnamed = tuple(name for name in wanted if name not in local.references)
+                name = NameStep(candidate.name, local.image_id, unnamed)
+                if unnamed:
                     yield PlannedStep(name)
-                yield from self._push_steps(candidate, missing, name.key if name.names else None)
+                yield from self._push_steps(
+                    candidate, image, missing, name.key if unnamed else None
+                )
             case Copy(_, source, missing):
-                for registry in missing:
-                    reference = candidate.published[registry]
-                    yield PlannedStep(CopyStep(candidate.name, registry, source, reference))
+                for upload in self._uploads(candidate, image, missing):
+                    copy = CopyStep(image.name, upload.registry, source, upload.reference)
+                    yield PlannedStep(copy, stage=self._upload_stage)
             case Reuse(_, _, local):
                 names = _missing_names(image, local) if self.mode is Mode.LOCAL else ()
                 if names and local:
@@ -64,19 +76,58 @@ class Stepper:
                 assert_never(decision)
 
     def _push_steps(
-        self, candidate: Candidate, registries: Iterable[str], after: str | None
+        self,
+        candidate: Candidate,
+        image: ImagePlan,
+        registries: Iterable[str],
+        after: str | None,
     ) -> Iterable[PlannedStep]:
         if self.mode is Mode.LOCAL:
             return
+        for step in self._uploads(candidate, image, registries):
+            yield PlannedStep(step, (after,) if after else (), self._upload_stage)
+
+    @property
+    def _upload_stage(self) -> int:
+        """Content goes up while other images are built, unless that already writes public tags."""
+        return 0 if self.keeping.tags else 1
+
+    def _uploads(
+        self, candidate: Candidate, image: ImagePlan, registries: Iterable[str]
+    ) -> Iterable[PushStep]:
+        """An upload to each registry: under the fingerprint's tag, or else under a public one."""
         for registry in registries:
-            step = PushStep(candidate.name, registry, candidate.published[registry])
-            yield PlannedStep(step, (after,) if after else ())
+            if self.keeping.tags:
+                yield PushStep(image.name, registry, candidate.published[registry])
+            elif public := _first_public(image, registry):
+                reference, before = public.reference, public.before
+                yield PushStep(image.name, registry, reference, public.kind, before)
+
+    def _pushed_names(self, candidate: Candidate) -> tuple[Reference, ...]:
+        """The public names by which the engine must know an image to upload it."""
+        if self.keeping.tags or self.mode is Mode.LOCAL:
+            return ()
+        return tuple(reference for _, _, reference in candidate.references)
+
+    def record_steps(
+        self, candidate: Candidate, version: Version | None, commit: str | None
+    ) -> Iterable[PlannedStep]:
+        """What the image is made of, kept in each repository once its content is there."""
+        decision = self.decisions[candidate.name]
+        record = candidate.record(str(version) if version else None, commit)
+        for registry, repository in candidate.repositories:
+            step = RecordStep(
+                candidate.name, registry, record_reference(repository, candidate.name), record
+            )
+            kind = "copy" if isinstance(decision, Copy) else "push"
+            yield PlannedStep(step, (f"{kind}:{candidate.name}@{registry}",))
 
     def _build_step(self, candidate: Candidate) -> BuildStep:
         image, spec = candidate.image, candidate.image.spec
         names = candidate.local_names
         if self.mode is Mode.LOCAL:
             names += tuple(reference for _, _, reference in candidate.references)
+        names += self._pushed_names(candidate)
         marks = (
             (FINGERPRINT_LABEL, str(candidate.fingerprint)),
             (IMAGE_LABEL, f"{self.project}/{candidate.name}"),
@@ -122,33 +173,55 @@ class Stepper:
                 yield NamedContext(name, source)
 
     def _links(self, candidate: Candidate) -> tuple[Link, ...]:
-        by_name = {one.name: one for one in self.candidates}
-        links = []
-        for edge in candidate.image.edges:
-            source = _source(by_name[edge.needs], self.decisions[edge.needs])
-            links.append(Link(edge.needs, edge.names, source))
-        return tuple(links)
+        return tuple(
+            Link(
+                edge.needs,
+                edge.names,
+                _source(self.candidates[edge.needs], self.decisions[edge.needs]),
+            )
+            for edge in candidate.image.edges
+        )
 
     def tag_steps(self, images: Iterable[ImagePlan]) -> Iterable[PlannedStep]:
         """The public tags: immutable before floating, narrow before wide, upstreams first."""
         widths = {
             reference: (wanted.width, candidate.name)
-            for candidate in self.candidates
+            for candidate in self.candidates.values()
             for _, wanted, reference in candidate.references
         }
-        level = _levels(self.candidates)
+        level = _levels(self.candidates.values())
         steps = []
         for image in images:
             for one in image.references:
                 if one.action in {TagAction.CREATE, TagAction.MOVE}:
-                    source = one.reference.repository.tagged(image.fingerprint.tag)
+                    source = self._tag_source(image, one)
                     step = TagStep(
                         image.name, one.registry, one.reference, one.kind, source, one.before
                     )
                     steps.append(((widths[one.reference][0], level[image.name]), step))
-        stages = {rank: 1 + n for n, rank in enumerate(sorted({rank for rank, _ in steps}))}
+        first = self._upload_stage + 1
+        stages = {rank: first + n for n, rank in enumerate(sorted({rank for rank, _ in steps}))}
         steps.sort(key=lambda ranked: ranked[0])
         return [PlannedStep(step, stage=stages[rank]) for rank, step in steps]
+
+    def _tag_source(self, image: ImagePlan, one: ReferencePlan) -> Reference:
+        """What a public tag is read from: a reference of its repository with the content."""
+        repository = one.reference.repository
+        if self.keeping.tags:
+            return repository.tagged(image.fingerprint.tag)
+        held = dict(image.digests).get(one.registry)
+        public = _first_public(image, one.registry)
+        if held is not None:
+            return repository.at(held)
+        return public.reference if public else one.reference
+
+
+def _first_public(image: ImagePlan, registry: str) -> ReferencePlan | None:
+    """The public tag under which content is uploaded: one that never moves, if there is any."""
+    written = (TagAction.CREATE, TagAction.MOVE)
+    found = [r for r in image.references if r.registry == registry and r.action in written]
+    found.sort(key=lambda one: one.kind is not TagKind.IMMUTABLE)
+    return found[0] if found else None
 
 
 def _levels(candidates: Iterable[Candidate]) -> dict[str, int]:
@@ -163,10 +236,6 @@ def _missing_names(image: ImagePlan, local: LocalImage | None) -> tuple[Referenc
     return tuple(
         one.reference for one in image.references if one.action is TagAction.CREATE and local
     )
-
-
-def _unnamed(candidate: Candidate, local: LocalImage) -> tuple[Reference, ...]:
-    return tuple(name for name in candidate.local_names if name not in local.references)
 
 
 def _built_upstreams(candidate: Candidate, decisions: Mapping[str, Decision]) -> tuple[str, ...]:

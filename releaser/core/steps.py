@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from releaser.core.oci import Digest, Platform, Reference, Repository
+from releaser.core.record import Record
 
 
 class TagKind(Enum):
@@ -116,11 +117,18 @@ class NameStep:
 
 @dataclass(frozen=True, slots=True)
 class PushStep:
-    """An image to upload from the engine to one repository, under its fingerprint's tag."""
+    """An image to upload from the engine to one repository.
+
+    It goes under its fingerprint's tag, which nobody else uses; where that may not be kept, under
+    the first of its public tags: ``kind`` is that tag's, and ``before`` the digest that it was seen
+    to have.
+    """
 
     image: str
     registry: str
     reference: Reference
+    kind: TagKind | None = None
+    before: Digest | None = None
 
     @property
     def key(self) -> str:
@@ -173,4 +181,19 @@ class TagStep:
         return self.reference.repository
 
 
-Step = BuildStep | NameStep | PushStep | CopyStep | TagStep
+@dataclass(frozen=True, slots=True)
+class RecordStep:
+    """What an image is made of, to be kept in its repository for the next plan to compare with."""
+
+    image: str
+    registry: str
+    reference: Reference
+    record: Record
+
+    @property
+    def key(self) -> str:
+        """``record:api@ghcr``."""
+        return f"record:{self.image}@{self.registry}"
+
+
+Step = BuildStep | NameStep | PushStep | CopyStep | TagStep | RecordStep

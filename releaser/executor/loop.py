@@ -20,7 +20,7 @@ from releaser.core.events import (
 )
 from releaser.core.plan import Plan
 from releaser.core.schedule import Node, Schedule
-from releaser.core.steps import BuildStep, CopyStep, NameStep, PushStep, Step, TagStep
+from releaser.core.steps import BuildStep, CopyStep, NameStep, PushStep, RecordStep, Step, TagStep
 from releaser.errors import InterruptedRunError, ReleaserError
 from releaser.executor.work import Doers, Done, Workers
 from releaser.interfaces import Listener
@@ -232,5 +232,5 @@ def _pool(step: Step) -> str:
             return BUILD_POOL
         case NameStep():
             return ENGINE_POOL
-        case PushStep() | CopyStep() | TagStep():
+        case PushStep() | CopyStep() | TagStep() | RecordStep():
             return f"registry:{step.registry}"

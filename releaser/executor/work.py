@@ -16,11 +16,21 @@ from releaser.core.events import (
     BuildResult,
     Built,
     Event,
+    Notice,
     Outcome,
     StepProgress,
 )
 from releaser.core.oci import Digest, Manifest, Reference
-from releaser.core.steps import BuildStep, CopyStep, NameStep, PushStep, Step, TagKind, TagStep
+from releaser.core.steps import (
+    BuildStep,
+    CopyStep,
+    NameStep,
+    PushStep,
+    RecordStep,
+    Step,
+    TagKind,
+    TagStep,
+)
 from releaser.errors import (
     EngineError,
     InternalError,
@@ -182,6 +192,9 @@ class Workers:
                 return self._doers.registry.copy(source, reference.repository, tag)
             case TagStep():
                 return self._tag(step)
+            case RecordStep():
+                self._record(step)
+                return None
             case BuildStep():
                 raise InternalError(f"{step.key} is done in batches")
 
@@ -192,6 +205,10 @@ class Workers:
 
     def _push(self, step: PushStep) -> Digest:
         """Upload, and believe only what the registry then gives back (its bytes are hashed)."""
+        if step.kind is not None:
+            now = self._doers.registry.digest(step.reference)
+            if now != step.before:
+                raise _taken(step, self._ids.get(step.image), now)
         self._engine().push(step.reference, _Named(self._listener, step.key, step.image))
         manifest = self._doers.registry.manifest(step.reference)
         if manifest is None:
@@ -205,6 +222,18 @@ class Workers:
                 details=(("pushed", str(local)), ("found", str(manifest.digest))),
             )
         return manifest.digest
+
+    def _record(self, step: RecordStep) -> None:
+        """Keep what an image is made of. No release fails for want of it: it only explains."""
+        try:
+            self._doers.registry.write_record(step.reference, step.record.pack())
+        except ReleaserError as error:
+            self._listener.on(
+                Notice(
+                    f"what {step.image} is made of could not be kept: {error.message}",
+                    "the next plan cannot say what changed; fingerprints: {records: false}",
+                )
+            )
 
     def _tag(self, step: TagStep) -> Digest:
         """Let a tag name the image; one that somebody else has written meanwhile is left alone."""
@@ -237,12 +266,12 @@ class Workers:
             ) from error
 
 
-def _taken(step: TagStep, ours: Digest, there: Digest | None) -> StepError:
+def _taken(step: TagStep | PushStep, ours: Digest | None, there: Digest | None) -> StepError:
     what = "taken" if step.kind is TagKind.IMMUTABLE else "moved"
     return StepError(
         f"{step.reference} was {what} by another release meanwhile",
         details=(
-            ("ours", str(ours)),
+            ("ours", str(ours or "not known yet")),
             ("expected", str(step.before or "nothing")),
             ("there", str(there or "nothing")),
         ),

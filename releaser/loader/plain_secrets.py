@@ -6,26 +6,13 @@ own check of this is ``SecretsUsedInArgOrEnv``; it sees Dockerfiles and not the 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from releaser.core.facts import Concern
-from releaser.core.spec import Spec
+from releaser.core.spec import Spec, looks_secret
 from releaser.errors import Location
 from releaser.loader.complaints import find
 from releaser.loader.yaml_tree import Map
-
-_SECRET = re.compile(
-    r"(?:^|[_.-])(?:token|secret|password|passwd|pword|passphrase|credentials?|api_?key"
-    r"|private_?key)(?:$|[_.-])",
-    re.IGNORECASE,
-)
-_HARMLESS = re.compile(r"(?:^|[_.-])(?:public|file|path|name|id|url)$|^public[_.-]", re.IGNORECASE)
-
-
-def looks_secret(name: str) -> bool:
-    """Whether a build arg of this name is likely to hold a secret."""
-    return bool(_SECRET.search(name)) and not _HARMLESS.search(name)
 
 
 def secret_concerns(spec: Spec, tree: Map, file: str) -> Iterator[Concern]:

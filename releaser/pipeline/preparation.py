@@ -16,7 +16,7 @@ from releaser.core.resolve import ResolvedImage, render_image
 from releaser.core.version import Version, between_tags, dirty, highest, tagged_version
 from releaser.errors import SetupError, SpecError
 from releaser.interfaces import Engine
-from releaser.observe import local_images, registry_facts
+from releaser.observe import local_images, records, registry_facts
 from releaser.pipeline.bases import base_concerns, observed_bases, offline_concern
 from releaser.pipeline.request import Adapters, Prepared, Project, Request
 from releaser.pipeline.selection import Selection, build_graph, fingerprints, host_platform
@@ -96,17 +96,26 @@ def prepare(project: Project, adapters: Adapters, request: Request) -> Prepared:
     bases = observed_bases(project, found.images, engine, adapters.registry, offline=offline)
     prints = fingerprints(project, adapters.contexts, found.images, bases)
     candidates = _candidates(project, found.selection, prints, found.known, version, source)
-    held = RegistryFacts()
+    held, keeping = RegistryFacts(), project.spec.fingerprints
     if request.mode is Mode.PUBLISH and not offline:
-        held = registry_facts(adapters.registry, candidates)
+        held = registry_facts(adapters.registry, candidates, keeping)
     sought = [one for one in candidates if not _published(one, held)]
     local = local_images(engine, FINGERPRINT_LABEL, sought) if engine else {}
-    world = World(held, local, bases, asked=not offline)
+    kept = records(adapters.registry, candidates, held) if keeping.records else {}
+    world = World(held, local, bases, kept, asked=not offline)
     concerns = (*project.concerns, *source.concerns, *base_concerns(project, bases))
     if offline:
         concerns += offline_concern(project, bases, candidates, request.mode)
     plan = make_plan(
-        project.spec.project, version, candidates, world, request.mode, concerns, project.root
+        project.spec.project,
+        version,
+        candidates,
+        world,
+        request.mode,
+        concerns,
+        project.root,
+        source.commit,
+        keeping,
     )
     return Prepared(plan, source, engine, found.engine_facts, found.no_engine)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from releaser.core.events import Outcome, RunResult
 from releaser.core.oci import Repository
 from releaser.core.plan import Plan
-from releaser.core.steps import BuildStep, CopyStep, PushStep, TagStep
+from releaser.core.steps import BuildStep, CopyStep, PushStep, RecordStep, Step, TagStep
 from releaser.errors import (
     InternalError,
     InterruptedRunError,
@@ -70,7 +70,7 @@ def preflight(prepared: Prepared, plan: Plan, adapters: Adapters) -> Builder | N
     """
     steps = [one.step for one in plan.steps]
     builds = [step for step in steps if isinstance(step, BuildStep)]
-    needs_engine = any(not isinstance(step, CopyStep | TagStep) for step in steps)
+    needs_engine = any(not isinstance(step, CopyStep | TagStep | RecordStep) for step in steps)
     if needs_engine and prepared.engine is None and prepared.no_engine is not None:
         raise prepared.no_engine
     builder: Builder | None = None
@@ -114,9 +114,14 @@ def run(
     return RunResult(result.records, outcome_error(plan, result))
 
 
+def _is_public(step: Step) -> bool:
+    """Whether a step writes what people pull by."""
+    return isinstance(step, TagStep) or (isinstance(step, PushStep) and step.kind is not None)
+
+
 def outcome_error(plan: Plan, result: RunResult) -> ReleaserError | None:
     """The error that a run ends in: partly published is told apart from nothing public changed."""
-    tags = [result.records[one.key] for one in plan.steps if isinstance(one.step, TagStep)]
+    tags = [result.records[one.key] for one in plan.steps if _is_public(one.step)]
     moved = [one for one in tags if one.outcome is Outcome.DONE]
     failed = [one for one in result.records.values() if one.error is not None]
     if moved and len(moved) < len(tags):

@@ -8,7 +8,7 @@ itself serves is copied: ``urls`` of foreign layers and embedded ``data`` are ne
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -17,22 +17,18 @@ from urllib.parse import quote
 from releaser.core.oci import Digest, Manifest, Reference, Repository, Tag
 from releaser.errors import RegistryError, SetupError
 from releaser.registries import manifests
-from releaser.registries.authority import pull, push
+from releaser.registries.authority import pull
+from releaser.registries.blobs import Uploads, blob_ask, transfer_seconds
 from releaser.registries.client import Ask, Client
-from releaser.registries.hosts import Endpoint, RefusedAddressError, follow
+from releaser.registries.hosts import Endpoint
 from releaser.registries.manifests import Descriptor
 from releaser.registries.reading import read_manifest
 from releaser.registries.refusals import AttemptError, unusable
-from releaser.registries.transport import Answer
 from releaser.registries.writing import write_manifest
 
 MAX_MANIFESTS = 1000
 MAX_DEPTH = 4
 WORKERS = 4
-SLOWEST = 10_000
-"""Bytes a second below which a transfer is given up."""
-
-_LOST = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +65,7 @@ class _Copying:
         self._client = client
         self._source = source
         self._to = to
+        self._uploads = Uploads(client, to.at, to.repository)
         self._seen: set[Digest] = set()
 
     def fetch(self, reference: Reference) -> Manifest:
@@ -102,15 +99,8 @@ class _Copying:
                 pass
 
     def write(self, reference: Reference, manifest: Manifest) -> None:
-        """Write ``manifest``; where its blobs got lost meanwhile, bring them over again, twice."""
-        for again in (True, True, False):
-            try:
-                return write_manifest(self._client, self._to.at, reference, manifest)
-            except RegistryError as error:
-                if error.reason not in _LOST or not again:
-                    raise
-                self.blobs((manifest,), again=True)
-        return None
+        """Write ``manifest``; where its blobs got lost meanwhile, bring them over again."""
+        self._uploads.write(reference, manifest, partial(self.blobs, (manifest,), again=True))
 
     def _descriptors(self, manifest: Manifest) -> tuple[Descriptor, ...]:
         try:
@@ -124,14 +114,15 @@ class _Copying:
             return
         mount = not again and self._source.at == self._to.at
         bring = partial(self._bring, blob, mount=mount)
-        self._client.persist(self._to.at, bring, seconds=_seconds(blob))
+        self._client.persist(self._to.at, bring, seconds=transfer_seconds(blob))
 
     def _present(self, blob: Descriptor) -> bool:
-        ask = self._ask_to("HEAD", f"blobs/{blob.digest}", f"look for blob {blob.digest.short}")
+        what = f"look for blob {blob.digest.short}"
+        ask = self._uploads.ask("HEAD", f"blobs/{blob.digest}", what)
         return self._client.call(ask).status == 200
 
     def _bring(self, blob: Descriptor, *, mount: bool) -> None:
-        location = self._mounted(blob) if mount else self._begin(blob)
+        location = self._mounted(blob) if mount else self._uploads.begin(blob)
         if location:
             self._stream(blob, location)
 
@@ -139,56 +130,23 @@ class _Copying:
         """Mount the blob: ``None`` where that was all, else where it can be uploaded."""
         there = self._source.repository.path
         query = f"blobs/uploads/?mount={quote(str(blob.digest))}&from={quote(there, safe='')}"
-        ask = self._ask_to("POST", query, f"mount blob {blob.digest.short}", pull(there))
+        ask = self._uploads.ask("POST", query, f"mount blob {blob.digest.short}", pull(there))
         try:
             answer = self._client.once(ask)
-        except SetupError:
-            return self._begin(blob)  # a token for both repositories may be more than we get
+        except SetupError:  # a token for both repositories may be more than we get
+            return self._uploads.begin(blob)
         if answer.status == 201:
             return None
-        return self._location(ask, answer) if answer.status == 202 else self._begin(blob)
-
-    def _begin(self, blob: Descriptor) -> str:
-        ask = self._ask_to("POST", "blobs/uploads/", f"accept blob {blob.digest.short}")
-        answer = self._client.once(ask)
-        if answer.status != 202:
-            raise self._client.refused(ask, answer)
-        return self._location(ask, answer)
-
-    def _location(self, ask: Ask, answer: Answer) -> str:
-        try:
-            return follow(answer.url, answer.headers.get("Location"))
-        except RefusedAddressError as error:
-            raise unusable(ask.at.registry, ask.doing, f"its upload location: {error}") from None
+        if answer.status == 202:
+            return self._uploads.location(ask, answer)
+        return self._uploads.begin(blob)
 
     def _stream(self, blob: Descriptor, location: str) -> None:
-        path = self._source.repository.path
-        doing = f"read blob {blob.digest.short} of {path}"
-        read = Ask(
-            self._source.at, "GET", f"{path}/blobs/{blob.digest}", (pull(path),), doing,
-            seconds=_seconds(blob),
-        )  # fmt: skip
+        read = blob_ask(self._source.at, self._source.repository, blob)
         with self._client.open(read) as (answer, pieces):
             if answer.status != 200:
                 raise self._client.refused(read, answer)
-            self._upload(blob, location, _Checked(blob, pieces, read))
-
-    def _upload(self, blob: Descriptor, location: str, body: _Checked) -> None:
-        url = f"{location}{'&' if '?' in location else '?'}digest={quote(str(blob.digest))}"
-        headers: Mapping[str, str] = {"Content-Type": "application/octet-stream"}
-        doing = f"store blob {blob.digest.short} in {self._to.repository.path}"
-        scopes = (push(self._to.repository.path),)
-        ask = Ask(
-            self._to.at, "PUT", "", scopes, doing, headers, body, seconds=_seconds(blob), url=url
-        )
-        answer = self._client.once(ask)
-        if not 200 <= answer.status < 300:
-            raise _session_lost(self._client.refused(ask, answer))
-
-    def _ask_to(self, method: str, path: str, what: str, *more: str) -> Ask:
-        there = self._to.repository.path
-        scopes = (push(there), *more)
-        return Ask(self._to.at, method, f"{there}/{path}", scopes, f"{what} in {there}")
+            self._uploads.send(blob, location, _Checked(blob, pieces, read))
 
 
 class _Checked:
@@ -220,13 +178,3 @@ class _Checked:
 
     def _wrong(self, why: str) -> AttemptError:
         return unusable(self._ask.at.registry, self._ask.doing, why)
-
-
-def _seconds(blob: Descriptor) -> float:
-    return 60.0 + blob.size / SLOWEST
-
-
-def _session_lost(error: RegistryError) -> RegistryError:
-    # the upload is gone, the blob can be sent in a new one (distribution specification, code-8/416)
-    error.retryable = error.retryable or error.status in {404, 416}
-    return error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from releaser.core.oci import Digest, Manifest, Platform, Reference, Repository, Tag
 from releaser.registries.credentials import DockerConfig, Logins
@@ -18,7 +19,7 @@ class Distribution:
     that may be shown a login although they are not under the registry's own domain; by default
     those in ``RELEASER_AUTH_REALMS`` (separated by commas).
 
-    Beyond what the interface says, :meth:`put` and :meth:`copy` raise
+    Beyond what the interface says, :meth:`put`, :meth:`copy` and :meth:`write_record` raise
     :class:`~releaser.errors.UnknownError` where writes and reads contradict each other to the end.
     """
 
@@ -95,6 +96,27 @@ class Distribution:
 
         side = Side(self._at(to), to)
         return copy_image(self._client, source, self._at(source.repository), side, tag)
+
+    def read_record(self, reference: Reference) -> bytes | None:
+        """What is kept under ``reference``, its digest checked, or ``None``; two requests."""
+        from releaser.registries.records import read_record
+
+        return read_record(self._client, self._at(reference.repository), reference)
+
+    def write_record(self, reference: Reference, record: bytes) -> None:
+        """Keep ``record`` under ``reference``; five requests, or one where it is there already.
+
+        :raises UnknownError: as :meth:`put`.
+        """
+        from releaser.registries.records import write_record
+
+        write_record(self._client, self._at(reference.repository), reference, record)
+
+    def labels(self, reference: Reference) -> Mapping[str, str] | None:
+        """The labels of an image, from its configuration; two requests, of an index three."""
+        from releaser.registries.labels import read_labels
+
+        return read_labels(self._client, self._at(reference.repository), reference)
 
     def _at(self, repository: Repository) -> Endpoint:
         return endpoint(repository.registry, self._insecure)

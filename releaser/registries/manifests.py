@@ -23,6 +23,12 @@ DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 INDEXES = frozenset({OCI_INDEX, DOCKER_INDEX})
 KNOWN = INDEXES | {OCI_MANIFEST, DOCKER_MANIFEST}
+CONFIGS = frozenset(
+    {
+        "application/vnd.oci.image.config.v1+json",
+        "application/vnd.docker.container.image.v1+json",
+    }
+)
 ACCEPT = f"{OCI_INDEX}, {OCI_MANIFEST}, {DOCKER_INDEX}, {DOCKER_MANIFEST}"
 
 _FOREIGN = ("application/vnd.docker.image.rootfs.foreign.", "application/vnd.oci.image.layer.nond")
@@ -72,6 +78,39 @@ def blobs(manifest: Manifest) -> tuple[Descriptor, ...]:
     return tuple({d.digest: d for d in found if not d.foreign}.values())
 
 
+def artifact_type(manifest: Manifest) -> str | None:
+    """What ``manifest`` says that it is; ``None`` where it says nothing, as images do."""
+    kind = _document(manifest.body).get("artifactType")
+    return kind if isinstance(kind, str) else None
+
+
+def image_config(manifest: Manifest) -> Descriptor | None:
+    """An image's configuration; ``None`` of an index, and of an artifact that is no image."""
+    if manifest.media_type in INDEXES:
+        return None
+    config = _descriptor(_document(manifest.body).get("config"))
+    return config if config.media_type in CONFIGS else None
+
+
+def first_image(index: Manifest) -> Digest | None:
+    """The first manifest in ``index`` that is for a platform; an attestation is for none."""
+    for entry in _entries(_document(index.body), "manifests"):
+        found = _descriptor(entry)
+        if found.media_type in KNOWN and _may_be_an_image(entry):
+            return found.digest
+    return None
+
+
+def _may_be_an_image(entry: object) -> bool:
+    if not isinstance(entry, dict) or entry.get("artifactType"):
+        return False
+    platform = entry.get("platform")  # optional: the image's configuration has it as well
+    return not (
+        isinstance(platform, dict)
+        and platform.get("os") == platform.get("architecture") == "unknown"
+    )
+
+
 def _document(body: bytes) -> Mapping[str, object]:
     try:
         document = json.loads(body.decode("utf-8"), object_pairs_hook=_object)
@@ -112,10 +151,14 @@ def _shape(document: Mapping[str, object]) -> str:
 
 
 def _list(document: Mapping[str, object], name: str) -> tuple[Descriptor, ...]:
+    return tuple(_descriptor(entry) for entry in _entries(document, name))
+
+
+def _entries(document: Mapping[str, object], name: str) -> list[object]:
     entries = document.get(name)
     if not isinstance(entries, list) or len(entries) > MAX_ENTRIES:
         raise MalformedError(f'its "{name}" is no list, or a list that is too long')
-    return tuple(_descriptor(entry) for entry in entries)
+    return entries
 
 
 def _descriptor(entry: object) -> Descriptor:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from urllib.parse import quote
 
 from releaser.core.oci import Digest, Manifest, Reference, Repository, Tag
@@ -20,10 +21,10 @@ from releaser.registries.transport import Answer
 MAX_PAGES = 100
 MAX_TAGS = 100_000
 MAX_PAGE = 16 * 1024 * 1024  # registry 2.8 sends all tags on one page, whatever is asked for
+CORRUPT = "what it sent does not have the digest that it should have"
 
 _NEXT = re.compile(r"""<([^<>]*)>\s*;[^<>,]*\brel\s*=\s*"?next"?""", re.IGNORECASE)
 _NO_HEAD = frozenset({400, 405, 406, 501})
-_CORRUPT = "what it sent does not have the digest that it should have"
 
 
 def read_digest(client: Client, at: Endpoint, reference: Reference) -> Digest | None:
@@ -51,13 +52,20 @@ def read_manifest(client: Client, at: Endpoint, reference: Reference) -> Manifes
         return found
     found = _fetch(client, ask, reference)
     if found is _WRONG_HASH:
-        raise unusable(at.registry, ask.doing, _CORRUPT)
+        raise unusable(at.registry, ask.doing, CORRUPT)
     return found
 
 
-def read_now(client: Client, at: Endpoint, reference: Reference) -> bytes | None:
-    """The bytes behind ``reference`` from a single try past all caches; ``None`` where none are."""
-    ask = _manifest_ask(at, reference, "GET", fresh=True)
+def read_now(
+    client: Client, at: Endpoint, reference: Reference, scope: Callable[[str], str] = pull
+) -> bytes | None:
+    """The bytes behind ``reference`` from a single try past all caches; ``None`` where none are.
+
+    ``scope`` is the right to ask with: who writes next needs but one token with that of a push.
+    """
+    ask = replace(
+        _manifest_ask(at, reference, "GET", fresh=True), scopes=(scope(reference.repository.path),)
+    )
     answer = client.once(ask)
     if answer.status == 200:
         return answer.body

@@ -32,7 +32,7 @@ class PlainProgress:
         """Write what ``event`` says, if it says something new."""
         match event:
             case StepStarted(key, image):
-                if not key.startswith("tag:"):
+                if not key.startswith(("tag:", "record:")):
                     self._line(image, f"{step_words(key)} …")
             case StepProgress(key, image, activity, line, cached):
                 self._progress(key, image, activity, line, cached=cached)

@@ -27,7 +27,7 @@ def step_words(key: str) -> str:
     """A step's key in words: ``push:api@ghcr`` is ``push to ghcr``."""
     kind, _, rest = key.partition(":")
     match kind:
-        case "push" | "copy":
+        case "push" | "copy" | "record":
             return f"{kind} to {rest.rpartition('@')[2]}"
         case "tag":
             return f"tag {rest}"
@@ -38,10 +38,12 @@ def step_words(key: str) -> str:
 
 
 def is_noise(event: StepFinished) -> bool:
-    """Whether the end of a step tells a person nothing: a tag, an upload that had no chance.
+    """Whether the end of a step tells a person nothing: a record, an upload that had no chance.
 
     What blocks them says so once; of tags there may be hundreds.
     """
+    if event.key.startswith("record:"):
+        return event.outcome is not Outcome.FAILED
     if event.outcome in {Outcome.DONE, Outcome.FAILED}:
         return False
     began = event.outcome is Outcome.CANCELLED and event.seconds > 0

@@ -109,6 +109,14 @@ class TestTokens:
         assert service.scopes() == [["repository:app:pull,push"]]
         assert server.asked("GET", "^/token")[0].headers["Authorization"] == BASIC
 
+    def test_for_a_record_are_fetched_once(
+        self, server: ScriptedRegistry, reference: Reference
+    ) -> None:
+        service, registry = TokenService(server), distribution()
+        registry.write_record(reference, b"record")
+        assert registry.read_record(reference) == b"record"
+        assert service.scopes() == [["repository:app:pull,push"]]
+
     def test_for_a_mount_are_for_both_repositories(
         self, server: ScriptedRegistry, reference: Reference
     ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from releaser.core.oci import Digest, Manifest
 from releaser.errors import RegistryError
 from releaser.registries.distribution import Distribution
-from tests.fakes.registry import INDEX_TYPE, image
+from tests.fakes.registry import INDEX_TYPE, descriptor, image
 from tests.registry_client import Time, distribution
 from tests.registry_server import Action, ScriptedRegistry, answer, scripted_registry
 
@@ -67,15 +67,17 @@ def test_a_configuration_that_tells_nothing(
 ) -> None:
     digest = Digest.of(config)
     server.blobs[str(digest)] = config
-    assert found(server, registry, Manifest(IMAGE.manifest.media_type, b"{}", digest)) == []
+    said = descriptor(config, "application/vnd.oci.image.config.v1+json")
+    body = json.dumps({"schemaVersion": 2, "config": said, "layers": []}).encode()
+    assert found(server, registry, Manifest(IMAGE.manifest.media_type, body, digest)) == []
 
 
 @pytest.mark.parametrize(
     ("action", "message"),
     [
         (answer(200, b"{}"), "gave a wrong answer"),
-        (answer(404), "would not read the configuration"),
-        (answer(200, b" " * (4 * 1024 * 1024 + 1)), "configuration"),
+        (answer(404), "would not read blob"),
+        (answer(200, b" " * (4 * 1024 * 1024 + 1)), "read blob"),
     ],
     ids=["another one", "none", "too large"],
 )

@@ -53,6 +53,12 @@ def test_reading_is_for_everybody_and_writing_is_not(tmp_path: Path) -> None:
         robot = distribution(Password(*LOGIN))
         robot.put(repository, Tag("2.0"), IMAGE.manifest)
         assert nobody.tags(repository) == ("1.0", "2.0")
+        record = repository.tagged("record")
+        with pytest.raises(SetupError):
+            nobody.write_record(record, b"theirs")
+        robot.write_record(record, b"ours")
+        assert nobody.read_record(record) == b"ours"
+        assert nobody.labels(repository.tagged("2.0")) == {}
 
 
 def test_a_check_leaves_no_upload(tmp_path: Path) -> None:

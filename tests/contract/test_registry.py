@@ -20,7 +20,7 @@ from releaser.interfaces import Registry
 from releaser.registries.credentials import Login, Password
 from releaser.registries.distribution import Distribution
 from releaser.registries.retry import Patience
-from tests.fakes.registry import FakeRegistry, Image, image, index
+from tests.fakes.registry import FakeRegistry, Image, artifact, image, index
 from tests.registry_process import start_registry, upload
 from tests.registry_tokens import start_token_service
 
@@ -297,6 +297,122 @@ class TestCopy:
         registry.put(to, Tag("again"), found)
 
 
+class TestRecords:
+    def test_what_was_never_written_is_none(self, subject: Subject) -> None:
+        repository = subject.repository()
+        assert subject.registry.read_record(repository.tagged("record")) is None
+        subject.seed(repository.tagged("1.0"), image())
+        assert subject.registry.read_record(repository.tagged("record")) is None
+
+    @pytest.mark.parametrize(
+        "content", [b"x\x9c\x00 record", b"", bytes(range(256)) * 20_000], ids=len
+    )
+    def test_what_is_written_is_read(self, subject: Subject, content: bytes) -> None:
+        reference = subject.repository().tagged("record")
+        subject.registry.write_record(reference, content)
+        assert subject.registry.read_record(reference) == content
+
+    def test_a_record_moves(self, subject: Subject) -> None:
+        reference = subject.repository().tagged("record")
+        for content in (b"old", b"new", b"new", b"old"):
+            subject.registry.write_record(reference, content)
+            assert subject.registry.read_record(reference) == content
+
+    def test_the_same_record_has_the_same_digest_everywhere(self, subject: Subject) -> None:
+        one, two = subject.repository().tagged("record"), subject.repository().tagged("other")
+        for reference in (one, two):
+            subject.registry.write_record(reference, b"same")
+        assert subject.registry.digest(one) == subject.registry.digest(two) is not None
+
+    def test_one_that_somebody_else_wrote(self, subject: Subject) -> None:
+        reference = subject.repository().tagged("record")
+        subject.seed(reference, artifact(b"theirs"))
+        assert subject.registry.read_record(reference) == b"theirs"
+
+    def test_two_in_a_repository(self, subject: Subject) -> None:
+        repository = subject.repository()
+        for tag in ("a", "b"):
+            subject.registry.write_record(repository.tagged(tag), tag.encode())
+        assert subject.registry.read_record(repository.tagged("a")) == b"a"
+        assert subject.registry.read_record(repository.tagged("b")) == b"b"
+
+    @pytest.mark.parametrize("content", [image(), index(image("a"), image("b"))])
+    def test_an_image_is_none(self, subject: Subject, content: Image) -> None:
+        reference = subject.repository().tagged("1.0")
+        subject.seed(reference, content)
+        with pytest.raises(RegistryError, match="is not a record") as caught:
+            subject.registry.read_record(reference)
+        assert str(reference) in caught.value.message
+
+    def test_an_image_gives_way(self, subject: Subject) -> None:
+        reference = subject.repository().tagged("record")
+        subject.seed(reference, image())
+        subject.registry.write_record(reference, b"mine")
+        assert subject.registry.read_record(reference) == b"mine"
+
+    def test_is_seen_as_an_image_is(self, subject: Subject) -> None:
+        repository, other = subject.repository(), subject.repository()
+        reference = repository.tagged("record")
+        subject.seed(repository.tagged("1.0"), image())
+        subject.registry.write_record(reference, b"seen")
+        manifest = subject.registry.manifest(reference)
+        assert manifest is not None
+        assert subject.registry.digest(reference) == manifest.digest
+        assert subject.registry.tags(repository) == ("1.0", "record")
+        assert subject.registry.copy(reference, other, Tag("record")) == manifest.digest
+        assert subject.registry.read_record(other.tagged("record")) == b"seen"
+
+    def test_of_many_threads(self, subject: Subject) -> None:
+        repository = subject.repository()
+        tags = [f"record-{n}" for n in range(32)]
+        with ThreadPoolExecutor(16) as pool:
+            write = lambda t: subject.registry.write_record(repository.tagged(t), t.encode())  # noqa: E731
+            list(pool.map(write, tags))
+            read = list(
+                pool.map(lambda t: subject.registry.read_record(repository.tagged(t)), tags)
+            )
+        assert read == [tag.encode() for tag in tags]
+
+    def test_one_that_could_not_be_read_again_is_not_written(self, subject: Subject) -> None:
+        reference = subject.repository().tagged("record")
+        with pytest.raises(RegistryError, match="too large"):
+            subject.registry.write_record(reference, bytes(16 * 1024 * 1024 + 1))
+        assert subject.registry.digest(reference) is None
+
+
+class TestLabels:
+    LABELS = {"org.example.plan": "7", "empty": "", "text": "a\nb ü"}  # noqa: RUF012
+
+    def test_of_nothing_are_none(self, subject: Subject) -> None:
+        assert subject.registry.labels(subject.repository().tagged("1.0")) is None
+
+    def test_of_a_record_are_none(self, subject: Subject) -> None:
+        reference = subject.repository().tagged("record")
+        subject.registry.write_record(reference, b"record")
+        assert subject.registry.labels(reference) is None
+
+    @pytest.mark.parametrize("labels", [LABELS, {}])
+    def test_of_an_image(self, subject: Subject, labels: dict[str, str]) -> None:
+        repository, content = subject.repository(), image(labels=labels)
+        subject.seed(repository.tagged("1.0"), content)
+        assert subject.registry.labels(repository.tagged("1.0")) == labels
+        assert subject.registry.labels(repository.at(content.digest)) == labels
+
+    @pytest.mark.parametrize("attested", [False, True])
+    def test_of_an_index_are_those_of_its_first_image(
+        self, subject: Subject, attested: bool
+    ) -> None:
+        reference = subject.repository().tagged("1.0")
+        images = image("a", labels=self.LABELS), image("b", labels={"other": "1"})
+        subject.seed(reference, index(*images, attested=attested))
+        assert subject.registry.labels(reference) == self.LABELS
+
+    def test_of_an_index_of_attestations_are_none(self, subject: Subject) -> None:
+        reference = subject.repository().tagged("1.0")
+        subject.seed(reference, index(attested=True))
+        assert subject.registry.labels(reference) is None
+
+
 class TestFake:
     """What only the fake can do, and what other tests rely upon."""
 
@@ -318,3 +434,23 @@ class TestFake:
         with pytest.raises(RegistryError, match="reset"):
             registry.put(repository, Tag("1"), content.manifest)
         assert registry.tag_of("r.example/app:1") == content.digest
+
+    def test_loses_and_damages_the_blob_of_a_record(self) -> None:
+        registry, reference = FakeRegistry(), Reference.parse("r.example/app:record")
+        registry.write_record(reference, b"record")
+        blobs = registry.repositories[reference.repository].blobs
+        blobs[Digest.of(b"record")] = b"other"
+        with pytest.raises(RegistryError, match="not what it should be"):
+            registry.read_record(reference)
+        blobs.clear()
+        with pytest.raises(RegistryError, match="lacks a blob"):
+            registry.read_record(reference)
+
+    @pytest.mark.parametrize("after", [False, True])
+    def test_fails_to_keep_a_record(self, after: bool) -> None:
+        registry, reference = FakeRegistry(), Reference.parse("r.example/app:record")
+        registry.fail("write_record", str(reference), RegistryError("reset"), after=after)
+        with pytest.raises(RegistryError, match="reset"):
+            registry.write_record(reference, b"record")
+        assert registry.read_record(reference) == (b"record" if after else None)
+        assert registry.called("write_record") == registry.called("read_record")

@@ -22,7 +22,7 @@ from tests.build import AMD64, ARM64, at, digest, dockerfile, folder, spec, text
 
 UP = Fingerprint("1" * 64)
 OTHER = Fingerprint("2" * 64)
-GOLDEN = "sha256:d18e984a59ea774e0c8a9a719fcc55cf7d80e84f5eb71a3e71e7787053d5950a"
+GOLDEN = "sha256:968d05e457218ca0a23ffdfbda3d499c4902112ead54cbcc985e4081d6c8f1c5"
 
 LINES = (
     "ARG PYTHON=3.12",
@@ -222,7 +222,7 @@ def test_swapped_upstreams_are_told_apart() -> None:
 def test_files_of_an_additional_context_are_told_from_the_main_ones() -> None:
     names = dict(WITH_CONTEXT.print().ingredients)
     assert "file app" in names
-    assert "file conf:part" in names
+    assert "file@conf part" in names
     assert "context conf" not in names
 
 

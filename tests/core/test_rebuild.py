@@ -18,7 +18,7 @@ from releaser.core.rebuild import (
 )
 from tests.build import digest, local
 
-WHY = Reason(ReasonCode.INPUTS_CHANGED, "app.py")
+WHY = Build(Reason(ReasonCode.FILE_CHANGED, "app.py"))
 HERE = local("sha256:x", "api:fp")
 GHCR = Reference.parse("ghcr.io/acme/api:fp-1")
 HUB = Reference.parse("docker.io/acme/api:fp-1")
@@ -32,7 +32,7 @@ def not_pushed(detail: str) -> Reason:
 @pytest.mark.parametrize(
     ("decision", "ghcr", "hub", "here"),
     [
-        pytest.param(Build(WHY), None, None, False, id="nowhere"),
+        pytest.param(WHY, None, None, False, id="nowhere"),
         pytest.param(
             Push(not_pushed("built here, not in ghcr, hub"), HERE, ("ghcr", "hub")),
             None, None, True, id="in the engine only",
@@ -65,9 +65,9 @@ def test_of_a_published_image(
 
 
 def test_what_was_not_asked_for_is_not_there() -> None:
-    assert decide_published({"ghcr": GHCR}, {}, None, WHY) == Build(WHY)
+    assert decide_published({"ghcr": GHCR}, {}, None, WHY) == WHY
 
 
 def test_of_a_local_image() -> None:
-    assert decide_local(None, WHY) == Build(WHY)
+    assert decide_local(None, WHY) == WHY
     assert decide_local(HERE, WHY) == Reuse(Reason(ReasonCode.NOTHING_CHANGED), local=HERE)

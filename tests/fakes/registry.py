@@ -12,6 +12,9 @@ from releaser.errors import RegistryError, ReleaserError
 
 IMAGE_TYPE = "application/vnd.oci.image.manifest.v1+json"
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
+CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
+RECORD_TYPE = "application/vnd.releaser.record.v1"
+MAX_RECORD = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -43,28 +46,45 @@ def image(
     document = {
         "schemaVersion": 2,
         "mediaType": IMAGE_TYPE,
-        "config": descriptor(config, "application/vnd.oci.image.config.v1+json"),
+        "config": descriptor(config, CONFIG_TYPE),
         "layers": [descriptor(c, "application/vnd.oci.image.layer.v1.tar") for c in contents],
     }
     manifest = Manifest(IMAGE_TYPE, _json(document), Digest.of(config))
     return Image(manifest, {Digest.of(blob): blob for blob in (config, *contents)})
 
 
-def index(*images: Image) -> Image:
-    """An index over ``images``, the first one for amd64, the others for made-up platforms."""
-    document = {
-        "schemaVersion": 2,
-        "mediaType": INDEX_TYPE,
-        "manifests": [
-            {
-                **descriptor(child.manifest.body, child.manifest.media_type),
-                "platform": {"os": "linux", "architecture": f"cpu{n}" if n else "amd64"},
-            }
-            for n, child in enumerate(images)
-        ],
-    }
+def index(*images: Image, attested: bool = False) -> Image:
+    """An index over ``images``, the first one for amd64, the others for made-up platforms.
+
+    ``attested`` puts an attestation before them, in the way of BuildKit.
+    """
+    platforms = ["amd64", *(f"cpu{n}" for n in range(1, len(images)))]
+    entries = [_entry(child, "linux", cpu) for child, cpu in zip(images, platforms, strict=False)]
+    if attested:
+        images = (image("attestation", labels={"of": "nothing"}), *images)
+        entries.insert(0, _entry(images[0], "unknown", "unknown"))
+    document = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries}
     children = tuple(child.digest for child in images)
     return Image(Manifest(INDEX_TYPE, _json(document), None, children), {}, images)
+
+
+def artifact(content: bytes) -> Image:
+    """What a registry holds of a record."""
+    blob = descriptor(content, f"{RECORD_TYPE}+zlib")
+    document = {
+        "schemaVersion": 2,
+        "mediaType": IMAGE_TYPE,
+        "artifactType": RECORD_TYPE,
+        "config": blob,
+        "layers": [blob],
+    }
+    digest = Digest.of(content)
+    return Image(Manifest(IMAGE_TYPE, _json(document), digest), {digest: content})
+
+
+def _entry(child: Image, os: str, architecture: str) -> dict[str, object]:
+    platform = {"os": os, "architecture": architecture}
+    return {**descriptor(child.manifest.body, child.manifest.media_type), "platform": platform}
 
 
 def descriptor(content: bytes, media_type: str) -> dict[str, object]:
@@ -141,6 +161,10 @@ class FakeRegistry:
         """
         self._faults.append(_Fault(method, subject, error, times, after))
 
+    def heal(self) -> None:
+        """Forget all failures that were asked for."""
+        self._faults.clear()
+
     def tag_of(self, reference: str) -> Digest | None:
         """What a tag names now; not recorded as a call."""
         at = Reference.parse(reference)
@@ -209,6 +233,25 @@ class FakeRegistry:
         self._leave("copy", subject)
         return root.digest
 
+    def read_record(self, reference: Reference) -> bytes | None:
+        self._enter("read_record", reference)
+        found = self._record(reference)
+        self._leave("read_record", reference)
+        return found
+
+    def write_record(self, reference: Reference, record: bytes) -> None:
+        self._enter("write_record", reference)
+        if len(record) > MAX_RECORD:
+            raise RegistryError(f"the record for {reference} is too large")
+        self.seed(reference, artifact(record))
+        self._leave("write_record", reference)
+
+    def labels(self, reference: Reference) -> Mapping[str, str] | None:
+        self._enter("labels", reference)
+        found = self._labels(reference)
+        self._leave("labels", reference)
+        return found
+
     # -- inside
 
     def _enter(self, method: str, subject: object) -> None:
@@ -247,6 +290,39 @@ class FakeRegistry:
                 return None
             digest = reference.digest or held.tags.get(reference.wanted)
             return held.manifests.get(digest) if digest else None
+
+    def _record(self, reference: Reference) -> bytes | None:
+        manifest = self._manifest(reference)
+        if manifest is None:
+            return None
+        if json.loads(manifest.body).get("artifactType") != RECORD_TYPE:
+            raise RegistryError(f"{reference} is not a record of releaser")
+        return self._blob(reference, manifest)
+
+    def _labels(self, reference: Reference) -> Mapping[str, str] | None:
+        manifest = self._manifest(reference)
+        if manifest is None:
+            return None
+        document = json.loads(manifest.body)
+        if manifest.children:
+            unknown = {"os": "unknown", "architecture": "unknown"}
+            entries = [e for e in document["manifests"] if e.get("platform") != unknown]
+            first = Digest(entries[0]["digest"]) if entries else None
+            return self._labels(reference.repository.at(first)) if first else None
+        if document["config"]["mediaType"] != CONFIG_TYPE:
+            return None
+        config = json.loads(self._blob(reference, manifest)).get("config") or {}
+        return dict(config.get("Labels") or {})
+
+    def _blob(self, reference: Reference, manifest: Manifest) -> bytes:
+        [digest, *_] = _blobs(manifest)
+        with self._lock:
+            found = self.repositories[reference.repository].blobs.get(digest)
+        if found is None:
+            raise RegistryError(f"{reference} lacks a blob", status=404, reason="BLOB_UNKNOWN")
+        if Digest.of(found) != digest or len(found) > MAX_RECORD:
+            raise RegistryError(f"{reference} is not what it should be")
+        return found
 
     def _put(self, repository: Repository, tag: Tag, manifest: Manifest) -> None:
         with self._lock:

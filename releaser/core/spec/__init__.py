@@ -8,25 +8,31 @@ names that point nowhere, two images under one tag.
 from __future__ import annotations
 
 from releaser.core.spec.models import (
+    KEEP_ALL,
     PLAN_FIELDS,
     SCHEMA_VERSION,
     ImageSpec,
+    Keeping,
     RegistrySpec,
     SecretSpec,
     Spec,
 )
 from releaser.core.spec.paths import is_remote
 from releaser.core.spec.problems import Problem, problems, unknown
+from releaser.core.spec.secret_names import looks_secret
 
 __all__ = [
+    "KEEP_ALL",
     "PLAN_FIELDS",
     "SCHEMA_VERSION",
     "ImageSpec",
+    "Keeping",
     "Problem",
     "RegistrySpec",
     "SecretSpec",
     "Spec",
     "is_remote",
+    "looks_secret",
     "problems",
     "unknown",
 ]

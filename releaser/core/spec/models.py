@@ -172,6 +172,28 @@ def _check_host_and_path(prefix: str) -> None:
         raise refused_as(error, "a prefix is host, host:port or host/path: ghcr.io/acme") from None
 
 
+class Keeping(_Model):
+    """What may be kept in the repositories besides public tags (``fingerprints`` in the file).
+
+    ``tags``: a tag ``fp-<16 hex>`` under which every image is found again. ``records``: what each
+    image was made of when it was last released, under ``record-<image>``; without it a plan cannot
+    say what changed. Neither is kept where ``tags`` is off.
+    """
+
+    tags: Flag = True
+    records: Flag = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _records_are_tags(cls, value: object) -> object:
+        if isinstance(value, dict) and "tags" in value and "records" not in value:
+            return {**value, "records": value["tags"]}
+        return value
+
+
+KEEP_ALL = Keeping()
+
+
 def _registry(value: object) -> object:
     if isinstance(value, str):
         return {"prefix": value}
@@ -233,6 +255,7 @@ class Spec(_Model):
         default_factory=dict
     )
     vars: dict[str, str] = Field(default_factory=dict)
+    fingerprints: Keeping = KEEP_ALL
     defaults: ImageSpec = ImageSpec()
     images: dict[str, ImageSpec]
 
