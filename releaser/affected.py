@@ -1,8 +1,8 @@
 """Which images differ between two states of a project: by their fingerprints, and nothing built.
 
-Base images and the version are taken to be the same in both, so that only what lies in the
-repository makes a difference. Dependants differ because their upstream's fingerprint is part of
-theirs.
+The version, and base images that no lock pins, are taken to be the same in both, so that only what
+lies in the repository makes a difference. Dependants differ because their upstream's fingerprint is
+part of theirs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,14 @@ from releaser.core.comparison import differences
 from releaser.core.facts import SourceFacts
 from releaser.core.fingerprint import Fingerprint
 from releaser.interfaces import Contexts
-from releaser.pipeline import Project, Request, build_graph, fingerprints, host_platform
+from releaser.pipeline import (
+    Project,
+    Request,
+    build_graph,
+    fingerprints,
+    host_platform,
+    locked_digests,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,10 @@ def affected(
 
 
 def project_fingerprints(project: Project, contexts: Contexts) -> dict[str, Fingerprint]:
-    """The fingerprint of every image, upstreams first, as if every base had one digest for ever."""
+    """The fingerprint of every image, upstreams first; nobody is asked about base images.
+
+    Each has the digest that the lock pins it to; without one, as if it had one digest for ever.
+    """
 
     def known(image: str) -> Mapping[str, str]:
         return tag_policy.values(None, SourceFacts(), image=image, project=project.spec.project)
@@ -61,7 +71,8 @@ def project_fingerprints(project: Project, contexts: Contexts) -> dict[str, Fing
     selection = build_graph(project, contexts, known, host_platform(), Request())
     images = [selection.resolved[name] for name in selection.closure]
     # What another tool generates lies in no revision; both states are looked at alike.
-    return fingerprints(project, contexts, images, {}, strict=False)
+    bases = locked_digests(project, images)
+    return fingerprints(project, contexts, images, bases, strict=False)
 
 
 def _because(old: Fingerprint, new: Fingerprint) -> str:

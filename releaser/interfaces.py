@@ -13,7 +13,8 @@ from typing import Protocol
 from releaser.core.dockerfile import Dockerfile, PathUse
 from releaser.core.events import BuildResult, Event
 from releaser.core.facts import ContextFacts, EngineFacts, LocalImage, SourceFacts
-from releaser.core.oci import Digest, Manifest, Reference, Repository, Tag
+from releaser.core.lock import Offer
+from releaser.core.oci import Digest, Manifest, Platform, Reference, Repository, Tag
 from releaser.core.steps import BuildStep
 
 
@@ -64,6 +65,16 @@ class Engine(Protocol):
     def resolve(self, reference: Reference) -> Digest | None:
         """The digest that a base image has now: in its registry, else in the store, else None."""
 
+    def offered(self, reference: Reference) -> Offer | None:
+        """What the registry has now under a base image's name; ``None`` where it would not say.
+
+        The engine asks it, as for a pull, so that its mirrors and certificates apply. Platforms
+        that it does not tell are missing.
+        """
+
+    def resolve_stored(self, reference: Reference) -> Digest | None:
+        """The digest under which the store has a base image; no registry is asked."""
+
     def name(self, image_id: Digest, references: Sequence[Reference]) -> None:
         """Give an image in the store further references."""
 
@@ -92,6 +103,12 @@ class Registry(Protocol):
 
     def manifest(self, reference: Reference) -> Manifest | None:
         """The bytes behind ``reference``, their hash checked, or ``None`` where there are none."""
+
+    def platforms(self, repository: Repository, manifest: Manifest) -> tuple[Platform, ...]:
+        """The platforms that ``manifest``, which is in ``repository``, exists for, sorted.
+
+        What an index lists, what an image's configuration says; empty where neither tells.
+        """
 
     def tags(self, repository: Repository) -> tuple[str, ...]:
         """All tags of ``repository``, sorted; empty where it does not exist."""

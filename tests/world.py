@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from releaser import loader
 from releaser.core.events import BuildResult, Built, Event, RunResult
 from releaser.core.facts import FINGERPRINT_LABEL, SourceFacts
+from releaser.core.lock import Lock
 from releaser.core.oci import Digest, Reference
 from releaser.core.plan import Mode, Plan
 from releaser.core.steps import BuildStep
@@ -69,6 +70,7 @@ class World:
         self.builder = RealIds(self._store)
         self.heard = Heard()
         self.spec = spec
+        self.lock: Lock | None = None
         self._contents: dict[Digest, Image] = {}
 
     def _store(self, step: BuildStep, image_id: Digest) -> None:
@@ -84,7 +86,7 @@ class World:
     def project(self) -> Project:
         """The project as the loader makes it."""
         loaded = loader.load(self.spec.encode(), "images.yaml", project="project")
-        return Project(loaded.spec, ROOT, loaded.location, loaded.concerns)
+        return Project(loaded.spec, ROOT, loaded.location, loaded.concerns, self.lock)
 
     @property
     def adapters(self) -> Adapters:

@@ -50,6 +50,7 @@ def plan(
     var: options.Var = None,
     only: options.Only = False,
     version: options.VersionOption = None,
+    offline: options.Offline = False,
     output_format: options.FormatOption = Format.TEXT,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Save the plan as JSON.")
@@ -62,7 +63,7 @@ def plan(
     if output is not None:
         check_writable(output)
     project = load_project(file, var)
-    request = Request(tuple(images or ()), only, version)
+    request = Request(tuple(images or ()), only, version, offline=offline)
     prepared = prepare(project, adapters(project), request)
     if output is not None:
         write_atomically(output, prepared.plan.to_json())
@@ -123,6 +124,7 @@ def build(
     var: options.Var = None,
     only: options.Only = False,
     version: options.VersionOption = None,
+    offline: options.Offline = False,
     output_format: options.FormatOption = Format.TEXT,
     engine: options.Engine = EngineName.AUTO,
     builder: options.BuilderName = None,
@@ -132,7 +134,7 @@ def build(
     verbose: options.Verbose = False,
 ) -> None:
     """Build images into the local engine, upstreams first; what is there already is kept."""
-    request = Request(tuple(images or ()), only, version, Mode.LOCAL)
+    request = Request(tuple(images or ()), only, version, Mode.LOCAL, offline)
     with handled() as signals, recording("build", report, pushed=False) as record:
         project = load_project(file, var)
         world = adapters(project, engine, builder)
@@ -159,6 +161,7 @@ def release(
     allow_dirty: Annotated[
         bool, typer.Option("--allow-dirty", help="Push although the tree has changes.")
     ] = False,
+    offline: Annotated[bool, typer.Option("--offline", hidden=True)] = False,
     output_format: options.FormatOption = Format.TEXT,
     engine: options.Engine = EngineName.AUTO,
     builder: options.BuilderName = None,
@@ -168,6 +171,11 @@ def release(
     verbose: options.Verbose = False,
 ) -> None:
     """Build what must be built, push it, and move the tags: all of them or none."""
+    if offline:
+        raise SpecError(
+            "--offline: a release asks the registries what they hold",
+            hint="leave it out; releaser plan and releaser build can do without them",
+        )
     with handled() as signals, recording("release", report, pushed=push) as record:
         project = load_project(file, var)
         if push and not project.spec.registries:

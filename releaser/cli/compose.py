@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 def load_project(
     file: Path | None, variables: list[str] | None, name: str | None = None
 ) -> Project:
-    """The project of ``--file`` (else of the ``images.yaml`` found upwards).
+    """The project of ``--file`` (else of the ``images.yaml`` found upwards), with its lock.
 
     ``name`` is what it is called where the file does not say; else its folder's name.
 
     Raises:
-        SpecError: there is no such file, or it is wrong.
+        SpecError: there is no such file, or it or its lock is wrong.
     """
     from releaser import loader
 
     path = file if file is not None else loader.find_spec(Path.cwd())
     text = loader.read_spec(path)
-    shown = _shown(path)
+    shown = shown_path(path)
     root = Path(os.path.abspath(path)).parent  # noqa: PTH100 - a symlinked file stays where it is
     loaded = loader.load(
         text,
@@ -41,7 +41,9 @@ def load_project(
         variables=dict(_variable(item) for item in variables or ()),
         environment=os.environ,
     )
-    return Project(loaded.spec, str(root), loaded.location, loaded.concerns)
+    lock = loader.lock_path(root / path.name)
+    found = loader.read_lock(lock, shown_path(lock))
+    return Project(loaded.spec, str(root), loaded.location, loaded.concerns, found)
 
 
 def contexts() -> Contexts:
@@ -51,7 +53,7 @@ def contexts() -> Contexts:
     return DiskContexts()
 
 
-def _shown(path: Path) -> str:
+def shown_path(path: Path) -> str:
     """A path as errors show it: relative to the working folder where that is no detour."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative

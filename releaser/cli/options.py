@@ -41,6 +41,9 @@ VersionOption = Annotated[
     typer.Option("--version", envvar="RELEASER_VERSION", help="The version, whatever git says."),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="How the result is printed.")]
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Ask no registry: only the lock and the engine's store.")
+]
 Engine = Annotated[
     EngineName, typer.Option("--engine", help="What builds: by default, buildx where it is there.")
 ]

@@ -66,10 +66,12 @@ def _plain(candidate: Candidate) -> str:
 class World:
     """What the plan is measured against: see :mod:`releaser.core.facts`.
 
-    ``records`` are those of images that must be built, by image.
+    ``records`` are those of images that must be built, by image. Where the registries were not
+    ``asked``, what they hold is unknown, and not nothing.
     """
 
     registries: RegistryFacts = field(default_factory=RegistryFacts)
     local: Mapping[str, LocalImage] = field(default_factory=dict)
     bases: Mapping[str, Digest | None] = field(default_factory=dict)
     records: Mapping[str, Record | Unreadable] = field(default_factory=dict)
+    asked: bool = True

@@ -52,7 +52,7 @@ NOT_COUNTED = {
     "push_to": "where an image goes does not change it",
     "tags": "what an image is called does not change it",
     "no_cache": "how it is built, not what",
-    "pull": "base images count by their digests, asked for anew in every run",
+    "pull": "base images count by their digests: the lock's, else asked for in every run",
     "shm_size": "a resource of the build",
     "cache_from": "a cache changes how fast, not what",
     "cache_to": "a cache changes how fast, not what",

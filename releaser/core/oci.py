@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from releaser.errors import SpecError
@@ -188,6 +189,22 @@ class Platform:
                 hint="a platform is os/architecture or os/architecture/variant: linux/amd64",
             )
         return cls.canonical(parts[0], parts[1], parts[2] if len(parts) == 3 else None)
+
+    @classmethod
+    def described(cls, by: object) -> Platform | None:
+        """The platform that a JSON object describes (OCI image specification, "Image Index").
+
+        ``None`` where it describes none, as beside an attestation, whose platform is ``unknown``.
+        """
+        fields = by if isinstance(by, Mapping) else {}
+        parts = [fields.get(name) for name in ("os", "architecture", "variant")]
+        texts = [part for part in parts if isinstance(part, str) and part]
+        if not all(parts[:2]) or "unknown" in texts[:2] or any("/" in text for text in texts):
+            return None
+        try:
+            return cls.parse("/".join(texts))
+        except SpecError:
+            return None
 
     @classmethod
     def canonical(cls, os: str, architecture: str, variant: str | None = None) -> Platform:

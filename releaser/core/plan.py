@@ -7,7 +7,7 @@ build, the engine) hold. Its JSON form is stable: sorted, with no times in it.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from releaser.core.comparison import Comparison
@@ -128,7 +128,10 @@ class PlannedStep:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Images in dependency order, and the steps that bring the world to what the spec asks for."""
+    """Images in dependency order, and the steps that bring the world to what the spec asks for.
+
+    One made ``offline`` has not asked the registries, and says so in its JSON.
+    """
 
     project: str
     version: str | None
@@ -136,6 +139,7 @@ class Plan:
     images: tuple[ImagePlan, ...]
     steps: tuple[PlannedStep, ...]
     concerns: tuple[Concern, ...] = ()
+    offline: bool = False
 
     @property
     def refused(self) -> tuple[ReferencePlan, ...]:
@@ -155,7 +159,7 @@ class Plan:
     def without_push(self) -> Plan:
         """The same plan with nothing in it that leaves the engine."""
         kept = tuple(one for one in self.steps if isinstance(one.step, BuildStep | NameStep))
-        return Plan(self.project, self.version, self.mode, self.images, kept, self.concerns)
+        return replace(self, steps=kept)
 
     def as_json(self) -> dict[str, object]:
         """The plan as plain data."""
@@ -163,6 +167,7 @@ class Plan:
             "schema": SCHEMA,
             "project": self.project,
             "version": self.version,
+            **({"offline": True} if self.offline else {}),
             "images": [image.as_json() for image in sorted(self.images, key=lambda i: i.name)],
         }
 

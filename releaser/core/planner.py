@@ -29,6 +29,7 @@ from releaser.core.rebuild import (
     Reuse,
     decide_local,
     decide_published,
+    decide_unasked,
 )
 from releaser.core.spec import KEEP_ALL, Keeping
 from releaser.core.stepping import Stepper
@@ -96,7 +97,15 @@ class _Planner:
         if self.mode is Mode.PUBLISH:
             steps.extend(stepper.tag_steps(images))
         version = str(self.version) if self.version else None
-        return Plan(self.project, version, self.mode, tuple(images), tuple(steps), concerns)
+        return Plan(
+            self.project,
+            version,
+            self.mode,
+            tuple(images),
+            tuple(steps),
+            concerns,
+            offline=not self.world.asked,
+        )
 
     def _decide_all(self) -> dict[str, Decision]:
         decisions: dict[str, Decision] = {}
@@ -118,6 +127,8 @@ class _Planner:
             return Build(always, unpinned=True)
         if self.mode is Mode.LOCAL or not candidate.repositories:
             return decide_local(local, explain.local(candidate))
+        if not self.world.asked:
+            return decide_unasked(candidate.published, local)
         digests = self.world.registries.digests
         build = explain.published(candidate, upstream)
         return decide_published(candidate.published, digests, local, build)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from releaser.core.dockerfile import Stage, TargetUse
+from releaser.core.lock import Lock, name_of
+from releaser.core.oci import Platform
 from releaser.core.resolve import ResolvedImage
 from releaser.errors import SpecError
 
@@ -38,6 +40,48 @@ def uncovered(images: Mapping[str, ResolvedImage]) -> Iterator[SpecError]:
                     ),
                     hint=f'give "{upstream.name}" these platforms too',
                 )
+
+
+def not_offered(images: Mapping[str, ResolvedImage], lock: Lock) -> Iterator[SpecError]:
+    """A complaint for each base image that is locked and lacks a platform of what stands on it."""
+    for image in images.values():
+        for base in image.bases:
+            locked = lock.of(base.reference)
+            if locked is None or not locked.platforms:
+                continue
+            missing = [
+                str(platform)
+                for platform, use in image.uses
+                if _stands_on(use) == base.name
+                and not any(runs_on(one, platform) for one in locked.platforms)
+            ]
+            if missing:
+                name = name_of(base.reference)
+                yield SpecError(
+                    f'"{image.name}" is built for {", ".join(missing)}, '
+                    f'and base image "{name}", as it is locked, is not',
+                    at=base.at,
+                    details=(
+                        (image.name, ", ".join(map(str, image.platforms))),
+                        (str(name), ", ".join(map(str, locked.platforms))),
+                        ("locked", f"{locked.digest} on {locked.date}"),
+                    ),
+                    hint=f"if it has them by now: releaser lock --update {name}",
+                )
+
+
+def runs_on(offered: Platform, wanted: Platform) -> bool:
+    """Whether an image for ``offered`` is what a build for ``wanted`` takes, as BuildKit chooses.
+
+    That is containerd's ``platforms.Only``: a lower variant will do, and so will 386 for amd64 and
+    arm for arm64.
+    """
+    if offered.os != wanted.os:
+        return False
+    if (offered.architecture, wanted.architecture) in {("386", "amd64"), ("arm", "arm64")}:
+        return True
+    lower = (offered.variant or "") <= (wanted.variant or "")
+    return offered.architecture == wanted.architecture and lower
 
 
 def _stands_on(use: TargetUse) -> str | None:

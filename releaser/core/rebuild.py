@@ -7,7 +7,7 @@ decision needs the fingerprint and two look-ups, and comes out the same on every
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -37,6 +37,7 @@ class ReasonCode(Enum):
     TAGS_DIFFER = "tags-differ"
     NOTHING_CHANGED = "nothing-changed"
     NOT_NEEDED = "not-needed"
+    NOT_ASKED = "not-asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,13 @@ def decide_published(
     if local is not None:
         return Push(Reason(ReasonCode.NOT_PUSHED, f"built here, not in {where}"), local, missing)
     return build
+
+
+def decide_unasked(published: Iterable[str], local: LocalImage | None) -> Decision:
+    """What must happen where nobody knows what the registries ``published`` (names) hold."""
+    if local is None:
+        return Build(Reason(ReasonCode.NOT_ASKED, "not in the engine"))
+    return Push(Reason(ReasonCode.NOT_ASKED, "in the engine"), local, tuple(published))
 
 
 def decide_local(local: LocalImage | None, build: Build) -> Decision:

@@ -28,7 +28,7 @@ class SavedPlan:
         """The plan in ``text``.
 
         Raises:
-            SpecError: it is no plan, or one of another schema.
+            SpecError: it is no plan, one of another schema, or one that has asked no registry.
         """
         try:
             data = json.loads(text)
@@ -41,6 +41,11 @@ class SavedPlan:
                 f'{file} is a plan of schema "{data.get("schema")}"',
                 details=(("known", str(SCHEMA)),),
                 hint="save it anew with this releaser",
+            )
+        if data.get("offline"):
+            raise SpecError(
+                f"{file} was made offline: it does not know what the registries hold",
+                hint="save one that does: releaser plan -o plan.json",
             )
         return cls(data)
 

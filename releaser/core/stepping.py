@@ -154,7 +154,7 @@ class Stepper:
             extra_hosts=spec.extra_hosts,
             network=spec.network,
             no_cache=spec.no_cache,
-            pull=spec.pull,
+            pull=spec.pull and self.world.asked,
             shm_size=spec.shm_size,
             cache_from=spec.cache_from,
             cache_to=spec.cache_to,

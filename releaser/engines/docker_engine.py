@@ -10,7 +10,8 @@ from typing import Any
 
 from releaser.core.events import Notice
 from releaser.core.facts import EngineFacts, LocalImage
-from releaser.core.oci import Digest, Reference
+from releaser.core.lock import Offer
+from releaser.core.oci import Digest, Platform, Reference
 from releaser.engines.docker_client import Connection, header_value
 from releaser.engines.docker_credentials import Login
 from releaser.engines.docker_errors import failed, translated
@@ -88,8 +89,26 @@ class DockerEngine:
         digest, refused = self._in_registry(reference)
         return digest or self._in_store(reference, refused=refused)
 
+    def offered(self, reference: Reference) -> Offer | None:
+        """What the registry has now, as the engine sees it; ``None`` where it would not say."""
+        answer, _ = self._look_up(reference)
+        digest = _described_digest(answer)
+        if answer is None or digest is None:
+            return None
+        platforms = {Platform.described(one) for one in _items(answer.get("Platforms"))}
+        return Offer(digest, tuple(sorted((one for one in platforms if one), key=_by_text)))
+
+    def resolve_stored(self, reference: Reference) -> Digest | None:
+        """The digest under which the store has a base image; no registry is asked."""
+        return reference.digest or self._in_store(reference, refused=False)
+
     def _in_registry(self, reference: Reference) -> tuple[Digest | None, bool]:
         """The digest in the registry, and whether the registry has refused to give one."""
+        answer, refused = self._look_up(reference)
+        return _described_digest(answer), refused
+
+    def _look_up(self, reference: Reference) -> tuple[Mapping[str, Any] | None, bool]:
+        """What the engine says of a reference in its registry, and whether that has refused to."""
         from docker.errors import APIError
 
         path = f"/distribution/{_named(reference)}/json"
@@ -97,10 +116,10 @@ class DockerEngine:
             with translated(f"cannot look up {reference}"):
                 headers = {"X-Registry-Auth": header_value(self._login(reference))}
                 answer = self._connection.get(path, headers=headers, seconds=RESOLVE_SECONDS)
-                return Digest(str(answer["Descriptor"]["digest"])), False
+                return answer if isinstance(answer, Mapping) else None, False
         except SetupError:
             raise
-        except (EngineError, SpecError, KeyError, TypeError) as error:
+        except EngineError as error:
             cause = error.__cause__
             return None, isinstance(cause, APIError) and cause.status_code in _REFUSALS
 
@@ -206,6 +225,21 @@ def _local(item: Mapping[str, Any], label: str) -> LocalImage:
         references=_references(item.get("RepoTags")),
         digests=_references(item.get("RepoDigests")),
     )
+
+
+def _described_digest(answer: Mapping[str, Any] | None) -> Digest | None:
+    try:
+        return Digest(str(answer["Descriptor"]["digest"])) if answer else None
+    except (SpecError, KeyError, TypeError):
+        return None
+
+
+def _items(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) else ()
+
+
+def _by_text(platform: Platform) -> str:
+    return str(platform)
 
 
 def _by_id(image: LocalImage) -> Digest:

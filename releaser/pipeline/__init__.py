@@ -4,6 +4,8 @@ load → observe → plan → execute → report. It sees interfaces and no adap
 product runs in memory on fakes.
 """
 
+from releaser.pipeline.bases import locked_digests
+from releaser.pipeline.locking import Relocked, check_lock, relock
 from releaser.pipeline.preparation import prepare, version_of
 from releaser.pipeline.request import Adapters, Prepared, Project, Request
 from releaser.pipeline.running import outcome_error, preflight, refuse, run
@@ -13,16 +15,20 @@ __all__ = [
     "Adapters",
     "Prepared",
     "Project",
+    "Relocked",
     "Request",
     "Selection",
     "build_graph",
     "check",
+    "check_lock",
     "fingerprints",
     "host_platform",
+    "locked_digests",
     "outcome_error",
     "preflight",
     "prepare",
     "refuse",
+    "relock",
     "run",
     "version_of",
 ]

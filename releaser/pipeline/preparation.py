@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from releaser.core import tag_policy
 from releaser.core.candidate import Candidate, World
-from releaser.core.facts import (
-    FINGERPRINT_LABEL,
-    Concern,
-    EngineFacts,
-    RegistryFacts,
-    SourceFacts,
-)
+from releaser.core.facts import FINGERPRINT_LABEL, EngineFacts, RegistryFacts, SourceFacts
 from releaser.core.fingerprint import Fingerprint
-from releaser.core.oci import Digest, Platform
+from releaser.core.oci import Platform
 from releaser.core.plan import Mode
 from releaser.core.planner import make_plan
-from releaser.core.resolve import render_image
+from releaser.core.resolve import ResolvedImage, render_image
 from releaser.core.version import Version, between_tags, dirty, highest, tagged_version
 from releaser.errors import SetupError, SpecError
 from releaser.interfaces import Engine
-from releaser.observe import base_digests, local_images, records, registry_facts
+from releaser.observe import local_images, records, registry_facts
+from releaser.pipeline.bases import base_concerns, observed_bases, offline_concern
 from releaser.pipeline.request import Adapters, Prepared, Project, Request
 from releaser.pipeline.selection import Selection, build_graph, fingerprints, host_platform
 
@@ -47,11 +43,33 @@ def version_of(source: SourceFacts, override: str | None) -> Version | None:
     return dirty(version) if source.changes else version
 
 
-def prepare(project: Project, adapters: Adapters, request: Request) -> Prepared:
-    """Observe and plan.
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is known of a project before anything is asked about images: its checkout and graph.
+
+    ``known`` gives the values of an image's placeholders; ``engine`` is ``None`` where none
+    answered.
+    """
+
+    source: SourceFacts
+    version: Version | None
+    known: Callable[[str], Mapping[str, str]]
+    selection: Selection
+    engine: Engine | None
+    engine_facts: EngineFacts | None
+    no_engine: SetupError | None
+
+    @property
+    def images(self) -> list[ResolvedImage]:
+        """The images that the request is about, upstreams first."""
+        return [self.selection.resolved[name] for name in self.selection.closure]
+
+
+def survey(project: Project, adapters: Adapters, request: Request) -> Survey:
+    """Look at the checkout, the engine and the Dockerfiles.
 
     Raises:
-        SpecError, PlanError, SetupError, UnknownError: see the phases.
+        SpecError, PlanError, SetupError: see :func:`build_graph`.
     """
     with ThreadPoolExecutor(1) as beside:  # git is a program, and mostly waited for
         asked = beside.submit(adapters.source.facts, TAG_TEMPLATE)
@@ -66,20 +84,31 @@ def prepare(project: Project, adapters: Adapters, request: Request) -> Prepared:
     selection = build_graph(project, adapters.contexts, known, host, request)
     for name in selection.closure:
         render_image(name, project.spec.images[name], known(name), project.at, strict=True)
-    images = [selection.resolved[name] for name in selection.closure]
-    bases = base_digests(
-        (base for image in images for base in image.bases), engine, adapters.registry
-    )
-    prints = fingerprints(project, adapters.contexts, images, bases)
-    candidates = _candidates(project, selection, prints, known, version, source)
+    return Survey(source, version, known, selection, engine, facts, no_engine)
+
+
+def prepare(project: Project, adapters: Adapters, request: Request) -> Prepared:
+    """Observe and plan.
+
+    Raises:
+        SpecError, PlanError, SetupError, UnknownError: see the phases.
+    """
+    found = survey(project, adapters, request)
+    source, version, engine = found.source, found.version, found.engine
+    offline = request.offline
+    bases = observed_bases(project, found.images, engine, adapters.registry, offline=offline)
+    prints = fingerprints(project, adapters.contexts, found.images, bases)
+    candidates = _candidates(project, found.selection, prints, found.known, version, source)
     held, keeping = RegistryFacts(), project.spec.fingerprints
-    if request.mode is Mode.PUBLISH:
+    if request.mode is Mode.PUBLISH and not offline:
         held = registry_facts(adapters.registry, candidates, keeping)
     sought = [one for one in candidates if not _published(one, held)]
     local = local_images(engine, FINGERPRINT_LABEL, sought) if engine else {}
     kept = records(adapters.registry, candidates, held) if keeping.records else {}
-    world = World(held, local, bases, kept)
-    concerns = (*project.concerns, *source.concerns, *_base_concerns(bases))
+    world = World(held, local, bases, kept, asked=not offline)
+    concerns = (*project.concerns, *source.concerns, *base_concerns(project, bases))
+    if offline:
+        concerns += offline_concern(project, bases, candidates, request.mode)
     plan = make_plan(
         project.spec.project,
         version,
@@ -91,7 +120,7 @@ def prepare(project: Project, adapters: Adapters, request: Request) -> Prepared:
         source.commit,
         keeping,
     )
-    return Prepared(plan, source, engine, facts, no_engine)
+    return Prepared(plan, source, engine, found.engine_facts, found.no_engine)
 
 
 def _published(candidate: Candidate, held: RegistryFacts) -> bool:
@@ -140,14 +169,3 @@ def _candidates(
         image = selection.resolved[name]
         found.append(Candidate(image, prints[name], wanted, skipped, repositories, chosen))
     return found
-
-
-def _base_concerns(bases: Mapping[str, Digest | None]) -> tuple[Concern, ...]:
-    return tuple(
-        Concern(
-            f'the digest of base image "{name}" could not be read, so it counts by its name',
-            "a change of it will not be noticed",
-        )
-        for name, digest in bases.items()
-        if digest is None
-    )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from releaser.core.facts import Concern, EngineFacts, SourceFacts
+from releaser.core.lock import Lock
 from releaser.core.plan import Mode, Plan
 from releaser.core.spec import Spec
 from releaser.errors import Location, SetupError
@@ -25,22 +26,27 @@ class Adapters:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A loaded spec: ``root`` is the absolute folder of its file, ``at`` where a path in it is."""
+    """A loaded spec: ``root`` is the absolute folder of its file, ``at`` where a path in it is.
+
+    ``lock`` is ``None`` where there is no lock file.
+    """
 
     spec: Spec
     root: str
     at: Callable[[tuple[str | int, ...]], Location]
     concerns: tuple[Concern, ...] = ()
+    lock: Lock | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the command line asks for."""
+    """What the command line asks for; ``offline`` asks nothing but the engine's own store."""
 
     images: tuple[str, ...] = ()
     only: bool = False
     version: str | None = None
     mode: Mode = Mode.PUBLISH
+    offline: bool = False
 
 
 @dataclass(frozen=True, slots=True)

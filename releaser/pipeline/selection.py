@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from releaser.core.fingerprint import Fingerprint
 from releaser.core.graph import ImageGraph, Owners, select
+from releaser.core.lock import Lock
 from releaser.core.oci import Digest, Platform
-from releaser.core.platforms import uncovered
+from releaser.core.platforms import not_offered, uncovered
 from releaser.core.resolve import ResolvedImage, Resolver, render_image
 from releaser.errors import SpecError
 from releaser.interfaces import Contexts
@@ -58,6 +59,7 @@ def build_graph(
             complaints.extend(error.problems)
     if not complaints:
         complaints.extend(uncovered(resolved))
+        complaints.extend(not_offered(resolved, project.lock or Lock()))
     if complaints:
         raise SpecError.together(complaints)
     edges = tuple(edge for image in resolved.values() for edge in image.edges)

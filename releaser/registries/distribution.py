@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from releaser.core.oci import Digest, Manifest, Reference, Repository, Tag
+from releaser.core.oci import Digest, Manifest, Platform, Reference, Repository, Tag
 from releaser.registries.credentials import DockerConfig, Logins
 from releaser.registries.hosts import Endpoint, endpoint
 from releaser.registries.retry import Clock, Patience
@@ -82,6 +82,12 @@ class Distribution:
         from releaser.registries.reading import read_manifest
 
         return read_manifest(self._client, self._at(reference.repository), reference)
+
+    def platforms(self, repository: Repository, manifest: Manifest) -> tuple[Platform, ...]:
+        """The platforms that ``manifest`` exists for, sorted; empty where nothing tells."""
+        from releaser.registries.platforms import read_platforms
+
+        return read_platforms(self._client, self._at(repository), repository, manifest)
 
     def tags(self, repository: Repository) -> tuple[str, ...]:
         """All tags of ``repository``, sorted; empty where it does not exist."""

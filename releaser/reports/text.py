@@ -32,6 +32,7 @@ _REASONS = {
     ReasonCode.TAGS_DIFFER: "tags to write",
     ReasonCode.NOTHING_CHANGED: "nothing changed",
     ReasonCode.NOT_NEEDED: "not needed",
+    ReasonCode.NOT_ASKED: "the registry was not asked",
 }
 _COUNTED = {
     Action.BUILD: "to build",

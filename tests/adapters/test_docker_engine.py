@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from releaser.core.events import Event, Notice
+from releaser.core.lock import Offer
 from releaser.core.oci import Digest, Reference
 from releaser.engines.docker_client import Connection
 from releaser.engines.docker_engine import PUSH_TRIES, DockerEngine
@@ -320,6 +321,48 @@ def test_a_digest_that_the_containerd_store_made_up_does_not_count(rig: Rig, sta
     assert rig.engine.resolve(REFERENCE) is None
     rig.script.on("/images/", local(DIGEST, KNOWN))
     assert rig.engine.resolve(REFERENCE) == OTHER
+
+
+def test_what_a_registry_offers_has_platforms(rig: Rig) -> None:
+    platforms = [
+        {"os": "linux", "architecture": "arm64", "variant": "v8"},
+        {"os": "linux", "architecture": "amd64"},
+        {"os": "unknown", "architecture": "unknown"},
+        "nonsense",
+    ]
+    said = {"Descriptor": {"digest": str(DIGEST)}, "Platforms": platforms}
+    rig.script.on(LOOK, Answer((json.dumps(said).encode(),)))
+    found = rig.engine.offered(REFERENCE)
+    assert found is not None
+    assert (found.digest, [str(one) for one in found.platforms]) == (
+        DIGEST,
+        ["linux/amd64", "linux/arm64"],
+    )
+    rig.script.on(LOOK, look_up(DIGEST))
+    assert rig.engine.offered(REFERENCE) == Offer(DIGEST)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refusal("dial tcp: connection refused"),
+        refusal("no such", 404),
+        Answer((b"[]",)),
+        look_up("x"),
+    ],
+)
+def test_what_a_registry_would_not_say_is_not_offered(rig: Rig, answer: Answer) -> None:
+    rig.script.on(LOOK, answer)
+    rig.script.on("/images/", local(DIGEST, KNOWN))
+    assert rig.engine.offered(REFERENCE) is None
+
+
+def test_the_store_alone_asks_no_registry(rig: Rig) -> None:
+    rig.script.on("/images/", local(DIGEST, KNOWN))
+    assert rig.engine.resolve_stored(REFERENCE) == OTHER
+    rig.script.on("/images/", refusal("no such image", 404))
+    assert rig.engine.resolve_stored(REFERENCE) is None
+    assert rig.script.asked(LOOK) == []
 
 
 def test_the_id_of_an_image_in_the_store(rig: Rig) -> None:

@@ -326,6 +326,28 @@ def test_a_base_is_resolved_in_its_registry(rig: Rig) -> None:
 def test_a_base_with_a_digest_is_resolved_already(rig: Rig) -> None:
     digest = Digest.of(b"anything")
     assert rig.engine.resolve(rig.reference("base").repository.at(digest)) == digest
+    assert rig.engine.resolve_stored(rig.reference("base").repository.at(digest)) == digest
+
+
+def test_what_a_registry_offers_is_seen_through_the_engine(rig: Rig) -> None:
+    reference = rig.reference("base")
+    assert rig.engine.offered(reference) is None
+    rig.image("a", reference)
+    assert rig.engine.offered(reference) is None
+    rig.engine.push(reference, rig.heard)
+    found = rig.engine.offered(reference)
+    assert found is not None
+    assert found.digest == rig.registered(reference)
+    # the Docker Engine does not look into the configuration behind an OCI manifest
+    assert {str(one) for one in found.platforms} <= {rig.engine.check().platform}
+
+
+def test_a_base_that_is_in_the_store_is_known_without_a_registry(rig: Rig) -> None:
+    reference = rig.reference("base")
+    assert rig.engine.resolve_stored(reference) is None
+    rig.image("a", reference)
+    rig.engine.push(reference, rig.heard)
+    assert rig.engine.resolve_stored(reference) == rig.registered(reference)
 
 
 def test_an_image_that_no_registry_knows_has_no_digest(rig: Rig) -> None:

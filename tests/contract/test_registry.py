@@ -171,6 +171,18 @@ class TestReading:
         assert found.config is None
         assert found.children == (image("a").digest, image("b").digest)
 
+    def test_the_platforms_of_an_index_are_those_that_it_lists(self, subject: Subject) -> None:
+        reference, content = subject.repository().tagged("1.0"), index(image("a"), image("b"))
+        subject.seed(reference, content)
+        found = subject.registry.platforms(reference.repository, content.manifest)
+        assert [str(one) for one in found] == ["linux/amd64", "linux/cpu1"]
+
+    def test_the_platform_of_an_image_is_in_its_configuration(self, subject: Subject) -> None:
+        reference, content = subject.repository().tagged("1.0"), image()
+        subject.seed(reference, content)
+        found = subject.registry.platforms(reference.repository, content.manifest)
+        assert [str(one) for one in found] == ["linux/amd64"]
+
     def test_tags_come_sorted(self, subject: Subject) -> None:
         repository = subject.repository()
         for tag in ("2", "10", "latest", "1"):

@@ -579,6 +579,18 @@ def test_a_plan_is_the_same_in_any_order_of_the_spec(asked: Request) -> None:
     assert sorted(keys(other.plan())) == sorted(keys(asked.plan()))
 
 
+def test_registries_that_were_not_asked_are_not_taken_to_be_empty() -> None:
+    asked = request("a; b: a", registries=BOTH)
+    made_of = print_of(asked, "a")
+    plan = asked.plan(World(local={made_of: local(made_of, "a:fp")}, asked=False))
+    assert summary(plan) == {
+        "a": ("push", "not-asked", "in the engine"),
+        "b": ("build", "not-asked", "not in the engine"),
+    }
+    assert plan.as_json()["offline"] is True
+    assert "offline" not in asked.plan().as_json()
+
+
 def test_every_action_has_been_seen() -> None:
     seen = {case.expected[0] for case in CASES.values()}
     assert seen == {action.value for action in Action}

@@ -10,7 +10,8 @@ from typing import Protocol
 
 from releaser.core.events import StepProgress
 from releaser.core.facts import EngineFacts, LocalImage
-from releaser.core.oci import Digest, Reference
+from releaser.core.lock import Offer
+from releaser.core.oci import Digest, Platform, Reference
 from releaser.errors import EngineError, RegistryError, ReleaserError
 from releaser.interfaces import Listener
 
@@ -48,7 +49,8 @@ def _nowhere(reference: Reference, image_id: Digest, labels: Mapping[str, str]) 
 class FakeEngine:
     """Holds images and pushes them to ``upload``.
 
-    ``bases`` are the digests that registries know base images by. ``fail`` scripts failures;
+    ``bases`` are the digests that registries know base images by, ``held`` those of base images
+    that are in the store. ``fail`` scripts failures;
     while ``gate`` is not set, pushes wait at it until it is, or until they are cancelled.
     """
 
@@ -61,6 +63,7 @@ class FakeEngine:
     ) -> None:
         self.facts = facts
         self.bases = dict(bases or {})
+        self.held: dict[Reference, Digest] = {}
         self.stored: dict[Digest, FakeImage] = {}
         self.pushed: list[Reference] = []
         self.calls: list[Call] = []
@@ -113,6 +116,19 @@ class FakeEngine:
         """The digest in ``bases``; images that are in the store only have none."""
         self._called("resolve", reference)
         return reference.digest or self.bases.get(_tagged(reference))
+
+    def offered(self, reference: Reference) -> Offer | None:
+        """The digest in ``bases``, for the engine's own platform."""
+        self._called("offered", reference)
+        found = self.bases.get(_tagged(reference))
+        return Offer(found, (Platform.parse(self.facts.platform),)) if found else None
+
+    def resolve_stored(self, reference: Reference) -> Digest | None:
+        """The digest in ``held``, or that of an image that was pushed."""
+        self._called("resolve_stored", reference)
+        tagged = _tagged(reference)
+        pushed = self.bases.get(tagged) if tagged in self.pushed else None
+        return reference.digest or self.held.get(tagged) or pushed
 
     def local_id(self, reference: Reference) -> Digest | None:
         """The id of the image that the store calls ``reference``."""

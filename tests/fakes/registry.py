@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from releaser.core.oci import Digest, Manifest, Reference, Repository, Tag
+from releaser.core.oci import Digest, Manifest, Platform, Reference, Repository, Tag
 from releaser.errors import RegistryError, ReleaserError
 
 IMAGE_TYPE = "application/vnd.oci.image.manifest.v1+json"
@@ -192,6 +192,18 @@ class FakeRegistry:
         found = self._manifest(reference)
         self._leave("manifest", reference)
         return found
+
+    def platforms(self, repository: Repository, manifest: Manifest) -> tuple[Platform, ...]:
+        self._enter("platforms", repository)
+        document = json.loads(manifest.body)
+        said = [entry.get("platform", {}) for entry in document.get("manifests", ())]
+        if manifest.config:
+            with self._lock:
+                said = [json.loads(self._hold(repository).blobs[manifest.config])]
+        named = [one for one in said if one.get("os", "unknown") != "unknown"]
+        found = {Platform.canonical(one["os"], one["architecture"]) for one in named}
+        self._leave("platforms", repository)
+        return tuple(sorted(found, key=str))
 
     def tags(self, repository: Repository) -> tuple[str, ...]:
         self._enter("tags", repository)
