@@ -60,6 +60,7 @@ class World:
         self.builder = RealIds(self._store)
         self.heard = Heard()
         self.spec = spec
+        self.modes: dict[str, int] = {}
         self._contents: dict[Digest, Image] = {}
 
     def _store(self, step: BuildStep, image_id: Digest) -> None:
@@ -82,7 +83,7 @@ class World:
         """The fakes, put together."""
         return Adapters(
             source=FixedSource(self.source),
-            contexts=MemoryContexts(self.files),
+            contexts=MemoryContexts(self.files, self.modes),
             registry=self.registry,
             engine=lambda: self.engine,
             builder=lambda _: self.builder,

