@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -35,7 +36,8 @@ pytestmark = pytest.mark.engine
 
 KINDS = {tarfile.REGTYPE: "file", tarfile.DIRTYPE: "directory", tarfile.SYMTYPE: "symlink"}
 BATCH = 40
-MARKER = "COPY <<END /\nEND\n"
+RUN = f"r{uuid4().hex}"
+"""Begins the names of this run's stages."""
 EMPTY = hashlib.sha256(b"").hexdigest()
 Held = tuple[str, int, str]
 """What is at a place: kind, mode, and the hash of the bytes or of a link's target."""
@@ -131,7 +133,7 @@ def lay(seed: int, folder: Path) -> Laid:
 
 def ask(made: Case, root: Path, number: int, instruction: Instruction) -> Taking | Path:
     """What we say that an instruction takes, or a Dockerfile of it where we say that it fails."""
-    path = made.dockerfile(root, f"alone-{number}", instruction.stage("s"))
+    path = made.dockerfile(root, f"alone-{number}", instruction.stage(f"{RUN}-{made.seed}"))
     context = str(root / "context")
     contexts = DiskContexts()
     try:
@@ -145,9 +147,10 @@ def ask(made: Case, root: Path, number: int, instruction: Instruction) -> Taking
 
 def _together(made: Case, root: Path, taken: Sequence[Taking]) -> Path:
     """One Dockerfile of several instructions, each of which gets a folder of the image."""
-    stages = [one.instruction.stage(f"s{number}") for number, one in enumerate(taken)]
-    copies = [f"COPY --from=s{number} / /{number}/\n" for number in range(len(taken))]
-    text = "".join([*stages, f"FROM scratch\n{MARKER}", *copies])
+    names = [f"{RUN}-{made.seed}-{number}" for number in range(len(taken))]
+    stages = [one.instruction.stage(name) for name, one in zip(names, taken, strict=True)]
+    copies = [f"COPY --from={name} / /{number}/\n" for number, name in enumerate(names)]
+    text = "".join([*stages, "FROM scratch\n", *copies])
     return made.dockerfile(root, "all", text)
 
 
@@ -164,7 +167,7 @@ def bake(laid: Sequence[Laid], folder: Path) -> None:
     }
     file = folder / "bake.json"
     file.write_text(json.dumps({"group": {"default": {"targets": [*targets]}}, "target": targets}))
-    command = ["docker", "buildx", "bake", "--allow=fs=*", "--no-cache", "--file", str(file)]
+    command = ["docker", "buildx", "bake", "--allow=fs=*", "--file", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
 
@@ -177,7 +180,7 @@ def held(laid: Laid) -> list[dict[str, Held]]:
     with tarfile.open(laid.root / "image.tar") as archive:
         for one in archive.getmembers():
             number, _, path = one.name.rstrip("/").partition("/")
-            if path:
+            if path and not path.startswith(RUN):
                 found[int(number)][path] = (KINDS[one.type], one.mode, _digest(archive, one))
     return found
 
@@ -218,7 +221,7 @@ def _emptied(one: Held, made: Case) -> bool:
 
 def builds(laid: Laid, dockerfile: Path) -> bool:
     """Whether BuildKit builds a Dockerfile of a case."""
-    command = ["docker", "buildx", "build", "--quiet", "--no-cache", "--output=type=cacheonly"]
+    command = ["docker", "buildx", "build", "--quiet", "--output=type=cacheonly"]
     done = subprocess.run(
         [*command, "--file", str(dockerfile), laid.context],
         capture_output=True, timeout=120, check=False,
