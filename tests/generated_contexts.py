@@ -13,7 +13,6 @@ from pathlib import Path
 from random import Random
 
 from releaser.core.ignore import clean
-from releaser.core.ignore.sources import has_wildcard
 
 FOLDERS = ("a", "b", "src", ".git", "two words", "ü", "x[1]", "-d", "!neg", "d*", "back\\slash")
 FILES = (
@@ -207,20 +206,16 @@ def _wild(rng: Random, name: str) -> str:
 
 
 def _source(rng: Random, nodes: tuple[Node, ...]) -> str:
-    """A source of COPY: mostly something that is there, or a pattern of it.
-
-    No pattern ends in a slash: BuildKit's cache takes all of them for one, whatever they match.
-    """
+    """A source of COPY: mostly something that is there, or a pattern of it."""
     parts = rng.choice(nodes).path.split("/")
     chance = rng.random()
     if chance < 0.1:
-        return rng.choice((".", "/", "./", "..", "*", "*/*", "**", "**/*.txt", "none*"))
+        return rng.choice((".", "/", "./", "..", "*", "*/*", "**", "**/*.txt", "*/", "none*"))
     if chance < 0.5:
-        plain = rng.choice(("", "", "/", "./", "../", "x/../")) + "/".join(parts)
-        return plain if has_wildcard(plain) else plain + _slash(rng)
+        return rng.choice(("", "", "/", "./", "../", "x/../")) + "/".join(parts) + _slash(rng)
     return "/".join(
         _wild(rng, part) if rng.random() < 0.5 else _escaped(rng, part) for part in parts
-    )
+    ) + _slash(rng)
 
 
 def _slash(rng: Random) -> str:
