@@ -167,7 +167,7 @@ def _near_folder(path: Path) -> str:
 
 
 def _explanation(tree: Tree, source: str) -> str:
-    base = glob(source).base
+    base = glob(source).base or glob(source, literal=True).base
     trail = follow(tree, base)
     path = trail.path if trail else base
     rule = tree.ignore.reason(path) if path else None
