@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from releaser.core.dockerfile import TargetUse
@@ -97,7 +98,8 @@ def fingerprint(
     found = [("scheme", SCHEME), ("platforms", " ".join(sorted(map(str, uses))))]
     for platform, use in uses.items():
         found.extend(_use_ingredients(use, f"@{platform}" if len(uses) > 1 else ""))
-    found.extend(_spec_ingredients(image, files))
+    named = {name for use in uses.values() for name in use.contexts} - files.keys()
+    found.extend(_spec_ingredients(image, named))
     found.extend((f"base {name}", str(digest or "unknown")) for name, digest in bases.items())
     found.extend((f"upstream {name}", upstream.value) for name, upstream in upstreams.items())
     found.extend(_file_ingredients(files))
@@ -111,15 +113,14 @@ def of_ingredients(pairs: Iterable[tuple[str, str]]) -> Fingerprint:
     return Fingerprint(hashlib.sha256(canonical.encode()).hexdigest(), ingredients)
 
 
-def _spec_ingredients(
-    image: ImageSpec, files: Mapping[str, ContextFacts]
-) -> Iterable[tuple[str, str]]:
+def _spec_ingredients(image: ImageSpec, named: AbstractSet[str]) -> Iterable[tuple[str, str]]:
+    """What counts of the spec itself; ``named`` are the contexts used that are no folders."""
     yield from ((f"label {name}", value) for name, value in image.labels)
     yield from ((f"host {name}", value) for name, value in _hosts(image))
     yield from ((f"secret {secret.id}", "") for secret in image.secrets)
     yield from ((f"ssh {item.partition('=')[0]}", "") for item in image.ssh)
     for name, source in image.additional_contexts:
-        if name not in files:
+        if name in named:
             yield f"context {name}", source
     if image.network:
         yield "network", image.network

@@ -24,7 +24,7 @@ from releaser.sources.hashing import Hasher
 from releaser.sources.lookup import Taken, follow, taken
 from releaser.sources.tree import Entry, Tree
 
-_Kept = tuple[tuple[str, ...], tuple[str, ...], bool]
+_Kept = tuple[tuple[str, ...], tuple[str, ...], bool, bool]
 
 
 class DiskContexts:
@@ -121,7 +121,7 @@ class _Context:
 
 def _kept(use: PathUse) -> _Kept:
     """What decides about the files that ``use`` takes."""
-    return (use.sources, use.exclude, use.parents)
+    return (use.sources, use.exclude, use.parents, use.literal)
 
 
 def _file(entry: Entry, digest: str) -> ContextFile:
@@ -167,7 +167,7 @@ def _near_folder(path: Path) -> str:
 
 
 def _explanation(tree: Tree, source: str) -> str:
-    base = glob(source).base
+    base = glob(source).base or glob(source, literal=True).base
     trail = follow(tree, base)
     path = trail.path if trail else base
     rule = tree.ignore.reason(path) if path else None

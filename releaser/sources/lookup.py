@@ -40,7 +40,8 @@ def taken(tree: Tree, use: PathUse) -> Taken:
     entries: dict[str, Entry] = {}
     missing: list[str] = []
     for source in use.sources:
-        found = _found(tree, source, exclude, parents=use.parents)
+        pattern = glob(source, literal=use.literal)
+        found = _found(tree, pattern, exclude, parents=use.parents)
         if found is None:
             missing.append(source)
         else:
@@ -77,8 +78,7 @@ def follow(tree: Tree, path: str) -> Trail | None:
     return Trail(done, tuple(links))
 
 
-def _found(tree: Tree, source: str, exclude: IgnoreFile, *, parents: bool) -> list[Entry] | None:
-    pattern = glob(source)
+def _found(tree: Tree, pattern: Glob, exclude: IgnoreFile, *, parents: bool) -> list[Entry] | None:
     trail = follow(tree, pattern.base)
     if trail is None:
         return None

@@ -54,6 +54,12 @@ def test_a_missing_dockerfile_names_what_lies_near(tmp_path: Path) -> None:
     assert caught.value.hint == 'did you mean "Dockerfile.prod"?'
 
 
+def test_a_mount_of_what_looks_like_a_pattern_is_explained(tmp_path: Path) -> None:
+    write(tmp_path, x1__a="", Dockerfile="")
+    hint = DiskContexts().explain_missing(str(tmp_path), str(tmp_path / "Dockerfile"), "x[1]")
+    assert hint == 'did you mean "x1"?'
+
+
 def test_a_missing_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="there is no Dockerfile") as caught:
         DiskContexts().dockerfile(str(tmp_path / "gone" / "Dockerfile"))

@@ -162,6 +162,16 @@ def test_parents_reaches_any_depth_and_counts_the_folders_above(make: Make) -> N
     assert paths(facts) == ["d", "d/e", "d/e/b.txt"]
 
 
+def test_the_source_of_a_mount_is_a_path_also_where_it_looks_like_a_pattern(make: Make) -> None:
+    contexts, root = make({"c/x[1]/a": "", "c/x1/b": "", "c/d*/c": "", "c/dd": ""})
+    uses = [PathUse((one,), 2, "RUN --mount", literal=True) for one in ("x[1]", "d*")]
+    facts = contexts.files(f"{root}/c", f"{root}/c/Dockerfile", uses)
+    assert paths(facts) == ["d*", "d*/c", "x[1]", "x[1]/a"]
+    patterns = [copy("x[1]", "d*")]
+    facts = contexts.files(f"{root}/c", f"{root}/c/Dockerfile", patterns)
+    assert paths(facts) == ["d*", "d*/c", "dd", "x1", "x1/b"]
+
+
 def test_uses_of_another_context_do_not_count(make: Make) -> None:
     contexts, root = make({"c/a": ""})
     other = PathUse(("a",), 2, "COPY", (), "docs")

@@ -660,6 +660,22 @@ def test_paths_of_the_context(expected: list[tuple[str, ...]], text: str) -> Non
     assert expected == sources(use(f"FROM a\n{text}"))
 
 
+@pytest.mark.parametrize(
+    ("flags", "excluded"),
+    [
+        ("--exclude=a --exclude=ü --exclude=b", ("a", "b")),
+        ("--exclude=d --exclude=!d/ü --exclude=e", ("e",)),
+        ("--exclude=d --exclude=!$X --exclude=e", ("e",)),
+        ("--exclude=d --exclude=!d/e", ("d", "!d/e")),
+    ],
+)
+def test_an_exclude_that_frontends_read_differently_only_makes_more_count(
+    flags: str, excluded: tuple[str, ...]
+) -> None:
+    (found,) = use(f"FROM a\nCOPY {flags} x /\n").paths
+    assert found.exclude == excluded
+
+
 def test_each_path_says_where_and_how_it_is_used() -> None:
     text = (
         "FROM a\nCOPY --exclude=*.md --exclude=$X --exclude=t x \\\n  y /\n"
@@ -669,7 +685,7 @@ def test_each_path_says_where_and_how_it_is_used() -> None:
         PathUse(("x", "y"), 2, "COPY", ("*.md", "t")),
         PathUse(("z",), 4, "ADD", parents=True),
         PathUse(("a/b",), 5, "COPY", parents=True),
-        PathUse((".",), 6, "RUN --mount"),
+        PathUse((".",), 6, "RUN --mount", literal=True),
     )
     assert expected == use(text).paths
 

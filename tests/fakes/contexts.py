@@ -74,7 +74,7 @@ class MemoryContexts:
 
 
 def _taken(seen: Mapping[str, str | None], source: str, use: PathUse) -> set[str] | None:
-    pattern = glob(source)
+    pattern = glob(source, literal=use.literal)
     if pattern.base and pattern.base not in seen:
         return None
     if pattern.literal:

@@ -134,6 +134,8 @@ class PathUse:
     """The named context, None for the main build context."""
     parents: bool = False
     """True under ``--parents``, where ``**`` matches any depth."""
+    literal: bool = False
+    """True for a mount, whose source is a path also where it looks like a pattern."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,13 +219,24 @@ class _Visit:
         # The later of "source" and "src" holds.
         written = next((fields[key] for key in reversed(fields) if key in ("source", "src")), WHOLE)
         path = _path(self._expand(written, scope, instruction))
-        use = PathUse((path,), instruction.line, "RUN --mount", context=_name(origin))
+        use = PathUse((path,), instruction.line, "RUN --mount", context=_name(origin), literal=True)
         self.paths.append(use)
 
 
 def _excludes(instruction: Instruction) -> tuple[str, ...]:
-    # Frontends differ on variables here: leaving such a pattern out only counts more files.
-    return tuple(each for each in instruction.flags_named("exclude") if "$" not in each)
+    """The patterns of ``--exclude`` that every frontend reads alike.
+
+    Some expand variables here and some do not; some take each byte of UTF-8 for a character. Where
+    nobody can tell, more files count: such a pattern excludes nothing, and one that includes again
+    includes all.
+    """
+    kept: list[str] = []
+    for pattern in instruction.flags_named("exclude"):
+        if pattern.isascii() and "$" not in pattern:
+            kept.append(pattern)
+        elif pattern.strip().startswith("!"):
+            kept.clear()
+    return tuple(kept)
 
 
 def _is_context(origin: Origin | None) -> bool:

@@ -43,19 +43,21 @@ class Glob:
         return len(parts) < len(self._segments) and all(match(part) for match, part in pairs)
 
 
-def glob(source: str) -> Glob:
+def glob(source: str, *, literal: bool = False) -> Glob:
     """What a source of COPY or ADD means; ``.`` is everything, ``..`` never leaves the context.
 
-    ``*``, ``?`` and ``[…]`` stay within one name; a folder that matches is taken whole.
+    ``*``, ``?`` and ``[…]`` stay within one name; a folder that matches is taken whole. They mean
+    nothing where the source is ``literal``, as that of a mount.
 
     Raises:
         SpecError: the pattern is malformed.
     """
     path = clean("/" + source)[1:]
     parts = path.split("/") if path else []
-    literal = next((i for i, part in enumerate(parts) if has_wildcard(part)), len(parts))
+    wild = (i for i, part in enumerate(parts) if not literal and has_wildcard(part))
+    first = next(wild, len(parts))
     try:
-        return Glob("/".join(parts[:literal]), "/".join(parts[literal:]))
+        return Glob("/".join(parts[:first]), "/".join(parts[first:]))
     except ValueError:
         raise illegal(source) from None
 
