@@ -14,7 +14,7 @@ import typer
 from releaser.cli import options
 from releaser.cli.compose import adapters, contexts, load_project
 from releaser.cli.errors import format_error, printable
-from releaser.cli.options import EngineName, Format
+from releaser.cli.options import DataFormat, EngineName, Format
 from releaser.cli.reporting import (
     Recording,
     check_writable,
@@ -74,11 +74,11 @@ def plan(
 
 
 def why(
-    images: Annotated[list[str], typer.Argument(help="Images or globs.")],
+    images: Annotated[list[str], typer.Argument(metavar="IMAGE", help="Images or globs.")],
     file: options.File = None,
     var: options.Var = None,
     version: options.VersionOption = None,
-    output_format: options.FormatOption = Format.TEXT,
+    output_format: options.DataFormatOption = DataFormat.TEXT,
 ) -> None:
     """Say why images are built, or are not: what differs from their last release."""
     from releaser.core.graph import select
@@ -87,7 +87,7 @@ def why(
     project = load_project(file, var)
     prepared = prepare(project, adapters(project), Request(tuple(images), version=version))
     chosen = select(tuple(project.spec.images), images)
-    if output_format is Format.JSON:
+    if output_format is DataFormat.JSON:
         sys.stdout.write(json.dumps(why_json(prepared.plan, chosen), indent=2) + "\n")
     else:
         sys.stdout.write(why_text(prepared.plan, chosen))
@@ -98,7 +98,7 @@ def affected(
     since: Annotated[str, typer.Option("--since", metavar="REF", help="The git revision.")],
     file: options.File = None,
     var: options.Var = None,
-    output_format: options.FormatOption = Format.TEXT,
+    output_format: options.DataFormatOption = DataFormat.TEXT,
 ) -> None:
     """List the images that differ from a git revision, and what stands on them."""
     from releaser.affected import affected as compare
@@ -109,7 +109,7 @@ def affected(
         path = Path(folder) / Path(now.at(()).file).name
         before = load_project(path, var, now.spec.project) if path.is_file() else None
         found = compare(now, contexts(), before, contexts())
-    if output_format is Format.JSON:
+    if output_format is DataFormat.JSON:
         images = [one.as_json() for one in sorted(found, key=lambda one: one.name)]
         data = {"schema": 1, "since": since, "images": images}
         sys.stdout.write(json.dumps(data, indent=2) + "\n")

@@ -14,7 +14,7 @@ import typer
 from releaser.cli import options
 from releaser.cli.compose import adapters, load_project, shown_path
 from releaser.cli.errors import printable
-from releaser.cli.options import Format
+from releaser.cli.options import DataFormat
 from releaser.cli.reporting import check_writable, write_atomically
 from releaser.core.lock import Difference, Kind
 from releaser.errors import SpecError
@@ -38,7 +38,7 @@ def lock(
     update: Annotated[
         bool, typer.Option("--update", help="Ask for digests anew; all where no REF is given.")
     ] = False,
-    output_format: options.FormatOption = Format.TEXT,
+    output_format: options.DataFormatOption = DataFormat.TEXT,
 ) -> int:
     """Pin every base image to the digest that it has now, in images.lock beside the spec."""
     _check_usage(references, check=check, update=update)
@@ -80,11 +80,11 @@ def lock_file(project: Project) -> Path:
 
 
 def _show(
-    path: Path, found: Iterable[Difference], words: Mapping[Kind, str], output_format: Format
+    path: Path, found: Iterable[Difference], words: Mapping[Kind, str], output_format: DataFormat
 ) -> None:
     """Print what was found or done, one line for each base image."""
     changes = tuple(found)
-    if output_format is Format.JSON:
+    if output_format is DataFormat.JSON:
         data = {
             "schema": 1,
             "lock": path.name,

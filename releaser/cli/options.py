@@ -17,6 +17,13 @@ class Format(StrEnum):
     MARKDOWN = "markdown"
 
 
+class DataFormat(StrEnum):
+    """How a result is printed that has no form as a page."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 class EngineName(StrEnum):
     """What builds the images."""
 
@@ -43,6 +50,9 @@ VersionOption = Annotated[
 FormatOption = Annotated[Format, typer.Option("--format", help="How the result is printed.")]
 Offline = Annotated[
     bool, typer.Option("--offline", help="Ask no registry: only the lock and the engine's store.")
+]
+DataFormatOption = Annotated[
+    DataFormat, typer.Option("--format", help="How the result is printed.")
 ]
 Engine = Annotated[
     EngineName, typer.Option("--engine", help="What builds: by default, buildx where it is there.")

@@ -36,7 +36,7 @@ def refuse(
         raise PlanError(
             f"{refused[0].reference} names another content already"
             + (f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""),
-            details=[(str(one.reference), f"is {one.before}") for one in refused],
+            details=[(str(one.reference), f"is {one.before}") for one in refused[:20]],
             hint="a released version never changes: release a new one",
         )
     source = prepared.source
