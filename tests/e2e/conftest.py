@@ -151,7 +151,12 @@ def manifest(reference: str) -> tuple[str, bytes]:
 
 
 def tags(repository: str) -> list[str]:
-    """The tags of HOST/PATH but for those of fingerprints, sorted."""
+    """The public tags of HOST/PATH, sorted."""
+    return [tag for tag in all_tags(repository) if not tag.startswith(("fp-", "record-"))]
+
+
+def all_tags(repository: str) -> list[str]:
+    """All tags of HOST/PATH, sorted."""
     host, _, path = repository.partition("/")
     try:
         with urllib.request.urlopen(f"http://{host}/v2/{path}/tags/list", timeout=30) as answer:
@@ -160,7 +165,7 @@ def tags(repository: str) -> list[str]:
         if error.code != 404:
             raise
         return []
-    return sorted(tag for tag in found if not tag.startswith(("fp-", "record-")))
+    return sorted(found)
 
 
 @pytest.fixture(scope="session")
