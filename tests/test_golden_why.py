@@ -101,14 +101,18 @@ def runnable(world: World) -> None:
 
 def forget_content(world: World) -> None:
     for repository in world.registry.repositories.values():
-        for tag in [tag for tag in repository.tags if tag.startswith("fp-")]:
+        for tag in [
+            tag
+            for tag in repository.tags
+            if not tag.startswith("fp-record-") and tag.startswith("fp-")
+        ]:
             del repository.tags[tag]
     world.engine.stored.clear()
 
 
 def record(change: Callable[[Record], bytes]) -> Change:
     def write(world: World) -> None:
-        at = Reference.parse(f"{API}:record-api")
+        at = Reference.parse(f"{API}:fp-record-api")
         found = world.registry.read_record(at)
         assert found is not None
         world.registry.write_record(at, change(Record.unpack(found)))
@@ -118,7 +122,7 @@ def record(change: Callable[[Record], bytes]) -> Change:
 
 
 def forget_record(world: World) -> None:
-    del world.registry.repositories[Reference.parse(API).repository].tags["record-api"]
+    del world.registry.repositories[Reference.parse(API).repository].tags["fp-record-api"]
     text("services/api/src/app.py", "two\n")(world)
 
 
@@ -128,7 +132,7 @@ def old_scheme(kept: Record) -> bytes:
 
 
 def image_under_record(world: World) -> None:
-    world.registry.seed_image(f"{API}:record-api")
+    world.registry.seed_image(f"{API}:fp-record-api")
     text("services/api/src/app.py", "two\n")(world)
 
 
@@ -226,7 +230,7 @@ def test_nothing_secret_is_said_or_kept() -> None:
     world = again("arg-that-looks-secret")
     plan = world.plan(version="1.5.0")
     said = why_text(plan, ["api"]) + json.dumps(why_json(plan, ["api"])) + plan.to_json()
-    kept = world.registry.read_record(Reference.parse(f"{API}:record-api"))
+    kept = world.registry.read_record(Reference.parse(f"{API}:fp-record-api"))
     assert kept is not None
     assert "-secret" not in said + zlib.decompress(kept).decode()
 

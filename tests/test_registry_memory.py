@@ -61,7 +61,7 @@ def test_only_where_content_is_missing_are_tags_listed_and_a_record_read() -> No
     world.files["/project/api/app"] = "two"
     world.plan()
     assert world.registry.called("tags") == [API]
-    assert world.registry.called("read_record") == [f"{API}:record-api"]
+    assert world.registry.called("read_record") == [f"{API}:fp-record-api"]
 
 
 def test_of_a_first_release_no_public_tag_is_asked_for() -> None:
@@ -85,7 +85,7 @@ def test_tags_are_listed_where_a_line_might_move() -> None:
 
 def test_every_upload_leaves_a_record_of_what_the_image_is_made_of() -> None:
     world = released()
-    data = world.registry.read_record(Reference.parse(f"{API}:record-api"))
+    data = world.registry.read_record(Reference.parse(f"{API}:fp-record-api"))
     assert data is not None
     kept = Record.unpack(data)
     (api,) = (image for image in world.plan().images if image.name == "api")
@@ -101,7 +101,7 @@ def test_a_release_of_old_content_makes_its_record_the_last_one_again() -> None:
     world.files["/project/api/app"] = "one"
     assert actions(world.plan(version="1.4.4"))["api"] is Action.RETAG
     assert world.release(version="1.4.4").error is None
-    data = world.registry.read_record(Reference.parse(f"{API}:record-api"))
+    data = world.registry.read_record(Reference.parse(f"{API}:fp-record-api"))
     assert data is not None
     assert Record.unpack(data).version == "1.4.4"
 
@@ -130,7 +130,7 @@ def test_a_record_that_cannot_be_read_stops_no_plan(error: Exception) -> None:
 
 def test_records_can_be_turned_off() -> None:
     world = released(SPEC.replace("defaults:", "fingerprints: {records: false}\ndefaults:"))
-    assert not [tag for tag in tags(world) if tag.startswith("record-")]
+    assert not [tag for tag in tags(world) if tag.startswith("fp-record-")]
     world.files["/project/api/app"] = "two"
     world.plan()
     assert world.registry.called("read_record") == []

@@ -129,7 +129,7 @@ class World:
         found = {}
         for repository in {one.repository for one in self._repositories()}:
             for tag in self.registry.tags(repository):
-                if not tag.startswith(("fp-", "record-")):
+                if not tag.startswith("fp-"):
                     reference = repository.tagged(tag)
                     found[str(reference)] = str(self.registry.digest(reference))
         return found

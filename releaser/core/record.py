@@ -19,6 +19,7 @@ from releaser.core.oci import Reference, Repository
 from releaser.core.spec import looks_secret
 
 SCHEMA = 1
+PREFIX = "fp-record-"
 MAX_BYTES = 64 * 1024 * 1024
 """How large a record may become when it is unpacked."""
 
@@ -104,7 +105,7 @@ class Record:
 
 def record_reference(repository: Repository, image: str) -> Reference:
     """Where the record of an image is kept: one moving tag for each image of a repository."""
-    tag = f"record-{_TAG.sub('_', image)}"
+    tag = f"{PREFIX}{_TAG.sub('_', image)}"
     if len(tag) > 128:
         tag = f"{tag[:111]}-{hashlib.sha256(image.encode()).hexdigest()[:16]}"
     return repository.tagged(tag)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from releaser.core import template
 from releaser.core.facts import SourceFacts
 from releaser.core.oci import Tag
+from releaser.core.record import PREFIX as RECORD_PREFIX
 from releaser.core.steps import TagKind
 from releaser.core.version import Version
 from releaser.errors import SpecError
@@ -36,7 +37,9 @@ def default_tags(version: Version | None) -> tuple[str, ...]:
 
 
 PLACEHOLDERS = frozenset(template.PLAN_NAMES)
-FINGERPRINT_TAG = re.compile(r"fp-[0-9a-f]{16}")
+RESERVED_TAG = re.compile(rf"fp-[0-9a-f]{{16}}|{re.escape(RECORD_PREFIX)}.*")
+"""Tags of releaser's own: under them content is found again, and what it was made of."""
+
 
 _VERSION_PARTS = frozenset({"version", "major", "minor", "patch", "prerelease"})
 _COMMIT_PARTS = frozenset({"sha", "short_sha", "commit"})
@@ -151,8 +154,8 @@ def _why_no_branch(branch: str, text: str) -> str | None:
         return f'nothing of branch "{branch}" may stand in a tag'
     if text == "latest" or _VERSION_LIKE.fullmatch(text):
         return f'branch "{branch}" would look like a version'
-    if FINGERPRINT_TAG.fullmatch(text):
-        return f'branch "{branch}" would look like a fingerprint'
+    if RESERVED_TAG.fullmatch(text):
+        return f'branch "{branch}" would look like a tag of releaser\'s own'
     if _COMMIT_LIKE.fullmatch(text):
         return f'branch "{branch}" would look like a commit'
     return None
@@ -209,7 +212,7 @@ def _legal(text: str, rule: str) -> Tag:
             details=(("rule", rule), *error.details),
             hint="build metadata (+…) cannot be in a tag" if "+" in text else None,
         ) from None
-    if FINGERPRINT_TAG.fullmatch(text):
+    if RESERVED_TAG.fullmatch(text):
         raise SpecError(f'"{text}" is a name that releaser keeps for itself', hint="choose another")
     return tag
 

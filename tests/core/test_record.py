@@ -105,4 +105,4 @@ def test_every_image_of_a_repository_has_a_record_of_its_own() -> None:
     names = ["api", "worker-py3.12", "x" * 120, "x" * 121, "x" * 300, "x" * 301]
     tags = {str(record_reference(repository, name).tag) for name in names}
     assert len(tags) == len(names)
-    assert "record-api" in tags
+    assert "fp-record-api" in tags

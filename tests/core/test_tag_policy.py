@@ -14,8 +14,8 @@ from releaser.core.oci import Tag
 from releaser.core.steps import TagKind
 from releaser.core.tag_policy import (
     DEFAULT_TAGS,
-    FINGERPRINT_TAG,
     PLACEHOLDERS,
+    RESERVED_TAG,
     SkippedTag,
     WantedTag,
     default_tags,
@@ -188,7 +188,11 @@ def test_a_rule_is_wrong(message: str, hint: str | None, rule: str, version: str
         ('(branch "v1" would look like a version)', "v1"),
         ('(branch "1.x" would look like a version)', "1.x"),
         ('(branch "1.4-fix" would look like a version)', "1.4-fix"),
-        ('(branch "fp-0123456789abcdef" would look like a fingerprint)', "fp-0123456789abcdef"),
+        (
+            '(branch "fp-0123456789abcdef" would look like a tag of releaser\'s own)',
+            "fp-0123456789abcdef",
+        ),
+        ('(branch "fp-record-api" would look like a tag of releaser\'s own)', "fp-record-api"),
         ("fp-0123456789abcdef0", "fp-0123456789abcdef0"),
         ("v", "v"),
         ("x1.4", "x1.4"),
@@ -332,7 +336,7 @@ def test_each_rule_gives_a_legal_tag_or_a_reason(
         assert "is not a legal tag" in error.message  # noqa: PT017 - one of both ways out
         return
     assert all(Tag(str(one.tag)) == one.tag for one in wanted)
-    assert not any(FINGERPRINT_TAG.fullmatch(str(one.tag)) for one in wanted)
+    assert not any(RESERVED_TAG.fullmatch(str(one.tag)) for one in wanted)
     assert len({one.tag for one in wanted}) == len(wanted)
     assert {one.rule for one in wanted} | {one.rule for one in skipped} <= set(some)
     assert all(one.reason for one in skipped)

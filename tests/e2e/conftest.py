@@ -152,7 +152,7 @@ def manifest(reference: str) -> tuple[str, bytes]:
 
 def tags(repository: str) -> list[str]:
     """The public tags of HOST/PATH, sorted."""
-    return [tag for tag in all_tags(repository) if not tag.startswith(("fp-", "record-"))]
+    return [tag for tag in all_tags(repository) if not tag.startswith("fp-")]
 
 
 def all_tags(repository: str) -> list[str]:

@@ -51,7 +51,7 @@ def test_why_names_what_changed_with_both_values(engine: EngineUnderTest, worksp
     prefix = project(work)
     assert work.run("why", "api").out == f"api is built: first build: nothing in {prefix}/api\n"
     assert work.run("release", "--push", "--version", "1.0.0").code == 0
-    assert "record-api" in all_tags(f"{prefix}/api")
+    assert "fp-record-api" in all_tags(f"{prefix}/api")
     work.write({"base/f": "other", "images.yaml": (work.folder / "images.yaml").read_text().replace(
         "MODE: fast", "MODE: slow")})  # fmt: skip
     found = actions(work, "1.1.0")

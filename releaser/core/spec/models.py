@@ -176,8 +176,8 @@ class Keeping(_Model):
     """What may be kept in the repositories besides public tags (``fingerprints`` in the file).
 
     ``tags``: a tag ``fp-<16 hex>`` under which every image is found again. ``records``: what each
-    image was made of when it was last released, under ``record-<image>``; without it a plan cannot
-    say what changed. Neither is kept where ``tags`` is off.
+    image was made of when it was last released, under ``fp-record-<image>``; without it a plan
+    cannot say what changed. Left out, records are kept where the tags are.
     """
 
     tags: Flag = True
