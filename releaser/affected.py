@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from releaser.core import tag_policy
+from releaser.core import tagging
 from releaser.core.comparison import differences
 from releaser.core.facts import SourceFacts
 from releaser.core.fingerprint import Fingerprint
@@ -66,7 +66,7 @@ def project_fingerprints(project: Project, contexts: Contexts) -> dict[str, Fing
     """
 
     def known(image: str) -> Mapping[str, str]:
-        return tag_policy.values(None, SourceFacts(), image=image, project=project.spec.project)
+        return tagging.values(None, SourceFacts(), image=image, project=project.spec.project)
 
     selection = build_graph(project, contexts, known, host_platform(), Request())
     images = [selection.resolved[name] for name in selection.closure]

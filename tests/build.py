@@ -13,7 +13,7 @@ from typing import Any, TypedDict, Unpack
 
 from hypothesis import strategies as st
 
-from releaser.core import tag_policy
+from releaser.core import tagging
 from releaser.core.candidate import Candidate, World
 from releaser.core.dockerfile import Dockerfile, parse
 from releaser.core.facts import (
@@ -22,6 +22,7 @@ from releaser.core.facts import (
     LocalImage,
     RegistryFacts,
     SourceFacts,
+    event_of,
 )
 from releaser.core.fingerprint import Fingerprint
 from releaser.core.graph import Edge, ImageGraph, Owners
@@ -119,7 +120,7 @@ def resolve(
     of: Spec, name: str, file: Dockerfile, version: str | None = "1.4.2", platform: Platform = AMD64
 ) -> ResolvedImage:
     """One image of a spec with its Dockerfile read."""
-    known = tag_policy.values(
+    known = tagging.values(
         Version.parse(version) if version else None, SOURCE, image=name, project=of.project
     )
     rendered = render_image(name, of.images[name], known, at, strict=False)
@@ -167,13 +168,14 @@ class Request:
 
     def _candidate(self, name: str, image: ResolvedImage, made_of: Fingerprint) -> Candidate:
         version, project = self.parsed_version, self.spec.project
-        known = tag_policy.values(version, self.source, image=name, project=project)
         rules = self.spec.images[name].tags
-        rules = tag_policy.DEFAULT_TAGS if rules is None else rules
-        wanted, skipped = tag_policy.evaluate(rules, known, version, self.source)
+        policy = tagging.Policy.of(tagging.DEFAULT_TAGS if rules is None else rules)
+        event = event_of(self.source)
+        at = tagging.Situation(version, self.source, event, name, project, commanded=True)
+        tags = tagging.evaluate(policy, at)
         targets = tuple((r, self.spec.repository(name, r)) for r in self.spec.push_to(name))
         chosen = self.chosen is None or name in self.chosen
-        return Candidate(image, made_of, wanted, skipped, targets, chosen)
+        return Candidate(image, made_of, tags.wanted, tags.skipped, targets, chosen)
 
     def plan(self, world: World | None = None) -> Plan:
         """The plan of this request, measured against ``world`` (nothing there at all)."""

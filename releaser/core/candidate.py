@@ -10,7 +10,7 @@ from releaser.core.fingerprint import Fingerprint
 from releaser.core.oci import Digest, Reference, Repository
 from releaser.core.record import Record, Unreadable
 from releaser.core.resolve import ResolvedImage
-from releaser.core.tag_policy import SkippedTag, WantedTag
+from releaser.core.tagging import SkippedTag, WantedTag
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ error by itself (a shallow clone, a base image whose digest could not be read).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from releaser.core.oci import Digest, Reference, Repository
 
@@ -25,6 +25,62 @@ class Concern:
 
 
 @dataclass(frozen=True, slots=True)
+class RepositoryFacts:
+    """What the platform that keeps a repository says of it; ``licenses`` is an SPDX identifier."""
+
+    name: str = ""
+    description: str = ""
+    url: str = ""
+    licenses: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EventFacts:
+    """What a run is about, as rules for tags see it.
+
+    ``name`` is the event's, empty where no CI system said one. ``ref`` is complete:
+    ``refs/heads/main``, ``refs/tags/v1.2.3``, ``refs/pull/12/merge``. ``sha`` is the commit that is
+    checked out, ``head_sha`` a pull request's own. ``base_ref`` is the branch that a request goes
+    to or a tag was pushed from. Times are in seconds since 1970.
+    """
+
+    name: str = ""
+    ref: str = ""
+    sha: str | None = None
+    base_ref: str | None = None
+    pull_request: int | None = None
+    head_sha: str | None = None
+    default_branch: str | None = None
+    now: int | None = None
+    commit_time: int | None = None
+    repository: RepositoryFacts = RepositoryFacts()
+
+    @property
+    def branch(self) -> str | None:
+        """The branch that was pushed."""
+        return self._named("refs/heads/")
+
+    @property
+    def tag(self) -> str | None:
+        """The git tag that was pushed."""
+        return self._named("refs/tags/")
+
+    @property
+    def request(self) -> str | None:
+        """The pull request, as its ref calls it: ``12``."""
+        found = self._named("refs/pull/")
+        return found.removesuffix("/merge") if found else None
+
+    def _named(self, folder: str) -> str | None:
+        return self.ref.removeprefix(folder) or None if self.ref.startswith(folder) else None
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether the clock started it."""
+        return "schedule" in self.name
+
+
+@dataclass(frozen=True, slots=True)
 class SourceFacts:
     """What git says of the checkout.
 
@@ -32,7 +88,8 @@ class SourceFacts:
     HEAD's ancestors, ``distance`` the number of commits since (since the first commit where there
     is no such tag); ``changes`` are the tracked paths below the spec's folder that differ from
     HEAD; ``branch`` is ``None`` on a detached head. ``commit`` is ``None`` where there is no
-    repository or no commit yet. ``commit_time`` is in seconds since 1970.
+    repository or no commit yet. ``commit_time`` is in seconds since 1970. ``event`` is what a CI
+    system says, where it speaks of this commit.
     """
 
     commit: str | None = None
@@ -45,6 +102,19 @@ class SourceFacts:
     remote: str | None = None
     commit_time: int | None = None
     concerns: tuple[Concern, ...] = ()
+    event: EventFacts | None = None
+
+
+def event_of(source: SourceFacts) -> EventFacts:
+    """What a run is about: what the CI system says, else what the checkout is of."""
+    ref = ""
+    if source.branch:
+        ref = f"refs/heads/{source.branch}"
+    elif source.tags:
+        here = source.last_tag if source.last_tag in source.tags else source.tags[-1]
+        ref = f"refs/tags/{here}"
+    said = source.event or EventFacts(ref=ref)
+    return replace(said, sha=source.commit, commit_time=source.commit_time)
 
 
 @dataclass(frozen=True, slots=True, order=True)

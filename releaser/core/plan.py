@@ -16,7 +16,7 @@ from releaser.core.fingerprint import Fingerprint
 from releaser.core.oci import Digest, Platform, Reference
 from releaser.core.rebuild import Reason
 from releaser.core.steps import BuildStep, NameStep, Step, TagKind
-from releaser.core.tag_policy import SkippedTag
+from releaser.core.tagging import SkippedTag
 
 SCHEMA = 1
 

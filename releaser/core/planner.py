@@ -34,7 +34,7 @@ from releaser.core.rebuild import (
 from releaser.core.spec import KEEP_ALL, Keeping
 from releaser.core.stepping import Stepper
 from releaser.core.steps import TagKind
-from releaser.core.tag_policy import WantedTag, newer_in_line, released
+from releaser.core.tagging import WantedTag, newer_in_line, released
 from releaser.core.version import Version
 from releaser.errors import PlanError
 
@@ -248,7 +248,7 @@ class _Planner:
 
     def _released(self, candidate: Candidate) -> dict[str, tuple[Version, ...]]:
         """The versions of the image that each registry holds, in order."""
-        spellings = [one.rule for one in candidate.wanted if one.kind is TagKind.IMMUTABLE]
+        spellings = [one.template for one in candidate.wanted if one.kind is TagKind.IMMUTABLE]
         tags = self.world.registries.tags
         return {
             registry: released(
@@ -261,9 +261,11 @@ class _Planner:
         }
 
     def _newer(self, image: str, wanted: WantedTag, versions: Sequence[Version]) -> Version | None:
-        if not wanted.is_line or self.version is None:
+        if not wanted.is_line or wanted.version is None:
             return None
-        return newer_in_line(wanted.rule, self.version, versions, image=image, project=self.project)
+        return newer_in_line(
+            wanted.template, wanted.version, versions, image=image, project=self.project
+        )
 
 
 def _must_exist(

@@ -6,14 +6,21 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from releaser.core import tag_policy
+from releaser.core import tagging
 from releaser.core.candidate import Candidate, World
-from releaser.core.facts import FINGERPRINT_LABEL, EngineFacts, RegistryFacts, SourceFacts
+from releaser.core.facts import (
+    FINGERPRINT_LABEL,
+    EngineFacts,
+    RegistryFacts,
+    SourceFacts,
+    event_of,
+)
 from releaser.core.fingerprint import Fingerprint
 from releaser.core.oci import Platform
 from releaser.core.plan import Mode
 from releaser.core.planner import make_plan
 from releaser.core.resolve import ResolvedImage, render_image
+from releaser.core.tagging import Outcome, Policy, Situation, default_tags, evaluate
 from releaser.core.version import Version, between_tags, dirty, highest, tagged_version
 from releaser.errors import SetupError, SpecError
 from releaser.interfaces import Engine
@@ -79,7 +86,7 @@ def survey(project: Project, adapters: Adapters, request: Request) -> Survey:
     host = Platform.parse(facts.platform) if facts else host_platform()
 
     def known(image: str) -> Mapping[str, str]:
-        return tag_policy.values(version, source, image=image, project=project.spec.project)
+        return tagging.values(version, source, image=image, project=project.spec.project)
 
     selection = build_graph(project, adapters.contexts, known, host, request)
     for name in selection.closure:
@@ -98,7 +105,7 @@ def prepare(project: Project, adapters: Adapters, request: Request) -> Prepared:
     offline = request.offline
     bases = observed_bases(project, found.images, engine, adapters.registry, offline=offline)
     prints = fingerprints(project, adapters.contexts, found.images, bases)
-    candidates = _candidates(project, found.selection, prints, found.known, version, source)
+    candidates = _candidates(project, found, prints, request)
     held, keeping = RegistryFacts(), project.spec.fingerprints
     if request.mode is Mode.PUBLISH and not offline:
         held = registry_facts(adapters.registry, candidates, keeping)
@@ -143,29 +150,37 @@ def _ask_engine(
 
 
 def _candidates(
-    project: Project,
-    selection: Selection,
-    prints: Mapping[str, Fingerprint],
-    known: Callable[[str], Mapping[str, str]],
-    version: Version | None,
-    source: SourceFacts,
+    project: Project, found: Survey, prints: Mapping[str, Fingerprint], request: Request
 ) -> list[Candidate]:
-    spec = project.spec
-    found = []
-    for name in selection.closure:
-        rules = spec.images[name].tags
-        rules = tag_policy.default_tags(version) if rules is None else rules
-        try:
-            wanted, skipped = tag_policy.evaluate(rules, known(name), version, source)
-        except SpecError as error:
-            raise SpecError(
-                f'tags of image "{name}": {error.message}',
-                at=project.at(("images", name, "tags")),
-                details=error.details,
-                hint=error.hint,
-            ) from None
+    spec, event = project.spec, event_of(found.source)
+    candidates = []
+    for name in found.selection.closure:
+        at = Situation(
+            version=found.version,
+            source=found.source,
+            event=event,
+            image=name,
+            project=spec.project,
+            commanded=request.version is not None,
+        )
+        tags = _tags(project, name, at)
         repositories = tuple((r, spec.repository(name, r)) for r in spec.push_to(name))
-        chosen = name in selection.chosen
-        image = selection.resolved[name]
-        found.append(Candidate(image, prints[name], wanted, skipped, repositories, chosen))
-    return found
+        chosen = name in found.selection.chosen
+        image = found.selection.resolved[name]
+        candidates.append(
+            Candidate(image, prints[name], tags.wanted, tags.skipped, repositories, chosen)
+        )
+    return candidates
+
+
+def _tags(project: Project, name: str, at: Situation) -> Outcome:
+    rules = project.spec.images[name].tags
+    try:
+        return evaluate(Policy.of(default_tags(at.version) if rules is None else rules), at)
+    except SpecError as error:
+        raise SpecError(
+            f'tags of image "{name}": {error.message}',
+            at=project.at(("images", name, "tags")),
+            details=error.details,
+            hint=error.hint,
+        ) from None

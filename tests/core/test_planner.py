@@ -19,7 +19,7 @@ from releaser.core.oci import Digest, Reference, Repository
 from releaser.core.plan import Action, ImagePlan, Mode, Plan, TagAction
 from releaser.core.planner import make_plan
 from releaser.core.steps import BuildStep, CopyStep, NameStep, PushStep, TagKind, TagStep
-from releaser.core.tag_policy import DEFAULT_TAGS
+from releaser.core.tagging import DEFAULT_TAGS
 from releaser.errors import PlanError
 from tests.build import (
     BOTH,

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from releaser.core import tag_policy, template
-from releaser.core.facts import SourceFacts
+from releaser.core import template
+from releaser.core.facts import SourceFacts, event_of
 from releaser.core.oci import Tag
 from releaser.core.steps import TagKind
-from releaser.core.tag_policy import (
+from releaser.core.tagging import (
     DEFAULT_TAGS,
     PLACEHOLDERS,
     RESERVED_TAG,
+    Policy,
+    Situation,
     SkippedTag,
     WantedTag,
     default_tags,
@@ -23,6 +26,7 @@ from releaser.core.tag_policy import (
     newer_in_line,
     released,
     slug,
+    values,
 )
 from releaser.core.version import Version, dirty
 from releaser.errors import SpecError
@@ -38,8 +42,14 @@ def outcome(
     rules: tuple[str, ...], version: str | None = "1.4.2", source: SourceFacts = SOURCE
 ) -> tuple[tuple[WantedTag, ...], tuple[SkippedTag, ...]]:
     parsed = Version.parse(version) if version else None
-    known = tag_policy.values(parsed, source, image="api", project="shop")
-    return evaluate(rules, known, parsed, source)
+    return evaluated(rules, parsed, source)
+
+
+def evaluated(
+    rules: Iterable[str], version: Version | None, source: SourceFacts
+) -> tuple[tuple[WantedTag, ...], tuple[SkippedTag, ...]]:
+    found = evaluate(Policy.of(rules), Situation(version, source, event_of(source), "api", "shop"))
+    return found.wanted, found.skipped
 
 
 def tag(rule: str, version: str | None = "1.4.2", source: SourceFacts = SOURCE) -> str:
@@ -145,7 +155,7 @@ def test_a_tag_is_given_once_and_by_the_first_rule() -> None:
 
 def test_the_placeholders_are_those_of_the_template_language() -> None:
     assert set(template.PLAN_NAMES) == PLACEHOLDERS
-    known = tag_policy.values(Version.parse("1.4.2"), SOURCE, image="api", project="shop")
+    known = values(Version.parse("1.4.2"), SOURCE, image="api", project="shop")
     assert known.keys() == PLACEHOLDERS
 
 
@@ -329,9 +339,8 @@ sources = st.builds(
 def test_each_rule_gives_a_legal_tag_or_a_reason(
     some: list[str], version: Version | None, source: SourceFacts
 ) -> None:
-    known = tag_policy.values(version, source, image="api", project="shop")
     try:
-        wanted, skipped = evaluate(some, known, version, source)
+        wanted, skipped = evaluated(some, version, source)
     except SpecError as error:
         assert "is not a legal tag" in error.message  # noqa: PT017 - one of both ways out
         return
@@ -346,8 +355,7 @@ def test_each_rule_gives_a_legal_tag_or_a_reason(
 def test_the_default_rules_always_give_legal_tags(
     version: Version | None, source: SourceFacts
 ) -> None:
-    known = tag_policy.values(version, source, image="api", project="shop")
-    wanted, skipped = evaluate(DEFAULT_TAGS, known, version, source)
+    wanted, skipped = evaluated(DEFAULT_TAGS, version, source)
     assert len(wanted) + len(skipped) == len(DEFAULT_TAGS)
 
 
@@ -355,9 +363,8 @@ def test_the_default_rules_always_give_legal_tags(
 def test_a_prerelease_gives_no_line_of_versions(
     some: list[str], version: Version, source: SourceFacts
 ) -> None:
-    known = tag_policy.values(version, source, image="api", project="shop")
     try:
-        wanted, _ = evaluate(some, known, version, source)
+        wanted, _ = evaluated(some, version, source)
     except SpecError:
         return
     assert not any(one.is_line for one in wanted)

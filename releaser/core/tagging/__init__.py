@@ -1,0 +1,36 @@
+"""Which tags an image gets, and whether a tag may move: a policy, a version and an event.
+
+Every rule of a policy becomes a template with what its names stand for. One that spells a full
+version or a commit makes an *immutable* tag: it names one content for ever. Every other makes a
+*floating* tag. Among those the *version lines* (``{{major}}.{{minor}}``, ``{{major}}``, ``latest``)
+move only forward, and a prerelease never moves them; a branch's tag follows the branch.
+"""
+
+from __future__ import annotations
+
+from releaser.core.tagging.evaluation import Outcome, evaluate
+from releaser.core.tagging.labels import oci_annotations, oci_labels
+from releaser.core.tagging.lines import newer_in_line, released
+from releaser.core.tagging.policy import DEFAULT_TAGS, Policy, Safety, default_tags
+from releaser.core.tagging.situation import PLACEHOLDERS, Situation, values
+from releaser.core.tagging.tags import RESERVED_TAG, SkippedTag, WantedTag, slug
+
+__all__ = [
+    "DEFAULT_TAGS",
+    "PLACEHOLDERS",
+    "RESERVED_TAG",
+    "Outcome",
+    "Policy",
+    "Safety",
+    "Situation",
+    "SkippedTag",
+    "WantedTag",
+    "default_tags",
+    "evaluate",
+    "newer_in_line",
+    "oci_annotations",
+    "oci_labels",
+    "released",
+    "slug",
+    "values",
+]

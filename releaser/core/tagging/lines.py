@@ -1,0 +1,57 @@
+"""Lines of versions: which versions are out, and whether one of them is newer on the same line."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+
+from releaser.core import template
+from releaser.core.facts import SourceFacts
+from releaser.core.tagging.situation import values
+from releaser.core.version import Version
+
+_VERSION = "{{version}}"
+_NUMBERS = r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)"
+
+
+def released(
+    tags: Iterable[str], *, image: str, project: str, spellings: Iterable[str] = ()
+) -> tuple[Version, ...]:
+    """The full versions among ``tags``, the highest last; prereleases are left out.
+
+    ``spellings`` are the image's own rules for full versions (``{{version}}-alpine``); plain ones
+    are always understood.
+    """
+    # The placeholder is given back, in one way of writing it, so that what stands around is seen.
+    known = {"image": image, "project": project, "version": _VERSION}
+    own = (template.render_known(one, known) for one in spellings)
+    around = dict.fromkeys(one.partition(_VERSION) for one in own if one.count(_VERSION) == 1)
+    patterns = [re.compile(f"v?{_NUMBERS}")]
+    patterns += [
+        re.compile(re.escape(before) + _NUMBERS + re.escape(after))
+        for before, _, after in around
+        if (before, after) != ("", "")
+    ]
+    texts = tuple(tags)
+    matches = (match for one in patterns for match in map(one.fullmatch, texts) if match)
+    found = {(int(match[1]), int(match[2]), int(match[3])) for match in matches}
+    return tuple(Version(*numbers) for numbers in sorted(found))
+
+
+def newer_in_line(
+    rule: str, version: Version, released: Sequence[Version], *, image: str, project: str
+) -> Version | None:
+    """The highest of ``released`` that is above ``version`` on the line of ``rule``.
+
+    A line is all the versions for which the rule gives the same tag. ``released`` are full
+    versions in order; ``None``: ``version`` is the highest, so that the tag may move to it.
+    """
+
+    def line(one: Version) -> str:
+        known = values(one, SourceFacts(), image=image, project=project)
+        return template.render_known(rule, known)
+
+    own = line(version)
+    newer = released[bisect_right(released, version) :]
+    return next((other for other in reversed(newer) if line(other) == own), None)

@@ -1,0 +1,93 @@
+"""A tag that is wanted, a rule that gives none, and what is legal and honest in a tag."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from releaser.core.oci import Tag
+from releaser.core.record import PREFIX as RECORD_PREFIX
+from releaser.core.steps import TagKind
+from releaser.core.version import Version
+from releaser.errors import SpecError
+
+RESERVED_TAG = re.compile(rf"fp-[0-9a-f]{{16}}|{re.escape(RECORD_PREFIX)}.*")
+"""Tags of releaser's own: under them content is found again, and what it was made of."""
+
+LONGEST_TAG = 128
+_COMMIT_LIKE = re.compile(r"(?:sha-)?[0-9a-f]{7,40}")
+_VERSION_LIKE = re.compile(r"v?[0-9]+(\.[0-9]+)*([-.].*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class WantedTag:
+    """A tag that a rule gives: what it is, whether it may move, and the rule it came from.
+
+    ``template`` is its text with the names of a version's parts left in it, ``version`` the version
+    that they stand for. ``is_line``: it stands for a line of versions, so that it may only move
+    forward. ``width`` is how much it stands for: 0 immutable, then narrow to wide lines, others,
+    ``latest``.
+    """
+
+    tag: Tag
+    kind: TagKind
+    rule: str
+    template: str
+    version: Version | None
+    is_line: bool
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedTag:
+    """A rule that gives no tag here, and why."""
+
+    rule: str
+    reason: str
+
+
+def slug(branch: str) -> str:
+    """A branch's name as a tag: every run of characters that no tag may have becomes one ``-``."""
+    return sanitized(branch).lstrip("-.")[:LONGEST_TAG]
+
+
+def sanitized(text: str) -> str:
+    """What an event says, in the characters of tags."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text)
+
+
+def legal(text: str, rule: str) -> Tag:
+    """``text`` as a tag.
+
+    Raises:
+        SpecError: it is none, or one of releaser's own.
+    """
+    try:
+        tag = Tag(text)
+    except SpecError as error:
+        raise SpecError(
+            f'"{text}" is not a legal tag',
+            details=(("rule", rule), *error.details),
+            hint="build metadata (+…) cannot be in a tag" if "+" in text else None,
+        ) from None
+    if RESERVED_TAG.fullmatch(text):
+        raise SpecError(f'"{text}" is a name that releaser keeps for itself', hint="choose another")
+    return tag
+
+
+def why_misleading(text: str, follows: str, name: str) -> str | None:
+    """Why a tag that an event's name chose is not given: it would pass for what it is not.
+
+    ``follows`` is what the name is of. A git tag may well be a version.
+    """
+    if not text:
+        return f'nothing of {follows} "{name}" may stand in a tag'
+    if text == "latest" or (follows != "tag" and _VERSION_LIKE.fullmatch(text)):
+        return f'{follows} "{name}" would look like a version'
+    if RESERVED_TAG.fullmatch(text):
+        return f'{follows} "{name}" would look like a tag of releaser\'s own'
+    if re.search("[a-f]", text) and _COMMIT_LIKE.fullmatch(text):
+        return f'{follows} "{name}" would look like a commit'
+    if follows != "tag" and _COMMIT_LIKE.fullmatch(text):
+        return f'{follows} "{name}" would look like a commit'
+    return None
