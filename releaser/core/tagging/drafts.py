@@ -15,7 +15,7 @@ from releaser.core.version import Version, dirty
 
 DIRTY = "the tree has changes that the commit does not"
 _NO_TAG = "the event is about no tag"
-_IN_TEXT = re.compile(r"(?<![0-9.])[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+)?")
+_IN_TEXT = re.compile(r"(?<![0-9.])[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+)?(?![0-9A-Za-z.+-])")
 _MAX_NUMBER = 2**53 - 1
 
 
@@ -156,11 +156,12 @@ def _match(rule: Rule, at: Situation) -> Drafted:
         return f'"{rule.get("pattern")}" does not match "{text}"'
     if at.is_dirty and not given:
         return DIRTY
-    return _matched(value, _version_in(text))
+    return _matched(value, text)
 
 
-def _matched(value: str, whole: Version | None) -> Drafted:
-    """What was matched: a version, a line of versions, or any other word."""
+def _matched(value: str, text: str) -> Drafted:
+    """What was matched in a text: a version, a line of versions, or any other word."""
+    whole = _version_in(text)
     plain = value.removeprefix("v")
     mark = value[: len(value) - len(plain)]
     version = _version(plain)
@@ -168,7 +169,7 @@ def _matched(value: str, whole: Version | None) -> Drafted:
         if whole is not None and whole.prerelease and not version.prerelease:
             return f"{whole} is a prerelease"
         return Draft(f"{mark}{{{{version}}}}", parts_of(version), version, latest=True)
-    for line in ("{{major}}.{{minor}}", "{{major}}") if whole else ():
+    for line in ("{{major}}.{{minor}}", "{{major}}") if "." in text else ():
         if whole and render_known(line, parts_of(whole)) == plain:
             return Draft(f"{mark}{line}", parts_of(whole), whole, latest=True)
     known = {"matched": sanitized(value)}

@@ -1,0 +1,262 @@
+"""How rules are written: lines, bare templates, maps, what is refused, and dates."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.version import InvalidVersion
+from packaging.version import Version as PackagingVersion
+
+from releaser.core.facts import EventFacts, SourceFacts
+from releaser.core.oci import Tag
+from releaser.core.steps import TagKind
+from releaser.core.tag_rules import Flavor, Rule, RuleType, lines_of
+from releaser.core.tag_rules.dates import written
+from releaser.core.tag_rules.rules import COMMON, OWN, WORDS
+from releaser.core.tagging import RESERVED_TAG, Policy, Situation, evaluate
+from releaser.core.tagging.pep440 import PythonVersion
+from releaser.core.version import Version
+from releaser.errors import SpecError
+from tests.build import COMMIT, branches, prereleases, versions
+
+NOW = int(datetime(2026, 1, 31, 21, 5, 9, tzinfo=UTC).timestamp())
+
+
+def complaint(text: str) -> SpecError:
+    with pytest.raises(SpecError) as caught:
+        Rule.parse(text).check_legal()
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("message", "hint", "text"),
+    [
+        ('unknown type of rule "semvar"', 'did you mean "semver"?', "type=semvar,pattern=x"),
+        ('unknown attribute of a semver rule "patern"', 'did you mean "pattern"?',
+            "type=semver,patern={{version}}"),
+        ('unknown attribute of a edge rule "value"', "", "type=edge,main"),
+        ('"pattern" is missing', "", "type=semver"),
+        ('"pattern" is missing', "", "type=match,group=1"),
+        ('"event" is missing', "", "type=ref"),
+        ('"value" is missing', "", "type=raw"),
+        ('unknown event "pull"', "", "type=ref,event=pull"),
+        ('unknown format "full"', "", "type=sha,format=full"),
+        ('"priority" must be a whole number', "", "type=sha,priority=high"),
+        ('"group" must be a whole number', "", "type=match,pattern=x,group=a"),
+        ("has no group 2", "parentheses", "type=match,pattern=(a),group=2"),
+        ("has no group 1", "parentheses", "type=semver,pattern={{version}},match=a"),
+        ("is not a regular expression", "", "type=match,pattern=(a"),
+        ("unknown flag", "", "type=match,pattern=/a/q"),
+        ('unknown value of enable "yes"', "", "type=sha,enable=yes"),
+        ('"sha" is not defined in "{{sha}}"', "", "type=semver,pattern={{sha}}"),
+        ('"versoin" is not defined', "did you mean {{version}}?", "type=semver,pattern={{versoin}}",
+        ),
+        ("no date can stand in", "suffix", "type=semver,pattern={{date 'YYYY'}}"),
+        ("is not a date", "{{date 'YYYYMMDD' tz='UTC'}}", "type=schedule,pattern={{date}}"),
+        ("is not an argument of date", "tz='UTC'", "{{date 'YYYY' zone='UTC'}}"),
+        ('"Mars/Base" is not a time zone', "Europe/Berlin", "{{date 'YYYY' tz='Mars/Base'}}"),
+        ('"../etc" is not a time zone', "", "{{date 'YYYY' tz='../etc'}}"),
+        ('"Do" is not understood', "[Do]", "{{date 'Do'}}"),
+        ("GitHub Actions", "is_default_branch", "type=raw,value=x,enable=${{ github.ref == 'x' }}"),
+        ("cannot be divided", "quotes", 'type=raw,"value=a'),
+        ("is not a legal tag", "", "type=raw,value=a/b"),
+        ("is not a legal tag", "", "type=semver,pattern={{version}},prefix=-"),
+        ("longer than", "", "type=raw,value=" + "a" * 5000),
+    ],
+)  # fmt: skip
+def test_what_is_refused(message: str, hint: str, text: str) -> None:
+    error = complaint(text)
+    assert message in error.message
+    assert hint in (error.hint or "")
+
+
+def test_the_forms_of_a_rule() -> None:
+    assert Rule.parse("{{version}}-{{date 'YYYY' tz='UTC'}}").bare
+    assert not Rule.parse("type=raw,value=x").bare
+    assert Rule.parse("type=raw,x").get("value") == "x"
+    assert Rule.of([("type", "ref"), ("event", "pr")]).get("prefix") == "pr-"
+    assert str(Rule.of([("pattern", "a{1,2}"), ("type", "match")])) == (
+        'type=match,"pattern=a{1,2}"'
+    )
+    assert lines_of("# a\n\n  type=sha  \nx # y\n") == ("type=sha", "x # y")
+
+
+@pytest.mark.parametrize(
+    ("expected", "form", "zone"),
+    [
+        ("20260131", "YYYYMMDD", "UTC"),
+        ("2026-02-01T06:05:09", "YYYY-MM-DDTHH:mm:ss", "Asia/Tokyo"),
+        ("26-1-31 9:5:9 PM pm", "YY-M-D h:m:s A a", "UTC"),
+        ("Saturday Sat Sa 6 6", "dddd ddd dd d E", "UTC"),
+        ("January Jan 031 31 1", "MMMM MMM DDDD DDD Q", "UTC"),
+        ("2026-W05 26 5", "GGGG-[W]WW GG W", "UTC"),
+        ("+01:00 +0100 CET", "Z ZZ z", "Europe/Berlin"),
+        (
+            "09 22 22 2205 220509 1005 100509 000",
+            "ss kk k Hmm Hmmss hmm hmmss SSS",
+            "Europe/Berlin",
+        ),
+        (f"{NOW} {NOW}000", "X x", "UTC"),
+        ("week-of hh 10", "[week-of hh] hh", "Europe/Berlin"),
+    ],
+)
+def test_dates_are_moment_s(expected: str, form: str, zone: str) -> None:
+    assert expected == written(NOW, form, zone)
+
+
+@pytest.mark.parametrize(
+    ("message", "lines"),
+    [
+        ('unknown attribute of a flavor "lates"', ["lates=auto"]),
+        ('unknown value of latest "yes"', ["latest=yes"]),
+        ('unknown value of onlatest "1"', ["prefix=a,onlatest=1"]),
+        ("follows no prefix or suffix", ["onlatest=true"]),
+        ("is not NAME=value", ["latest"]),
+        ('"version" is not defined', ["prefix={{version}}"]),
+    ],
+)
+def test_a_wrong_flavor(message: str, lines: list[str]) -> None:
+    with pytest.raises(SpecError, match=message):
+        Flavor.parse(lines)
+
+
+# -- properties ------------------------------------------------------------------------------
+
+words = st.text("abc019._-{}, \"='/\\é", max_size=8).map(str.strip)
+literals = st.from_regex(r"[a-z0-9]([a-z0-9._-]{0,5}[a-z0-9])?", fullmatch=True)
+values_of = {
+    "pattern": st.sampled_from(["{{version}}", "{{major}}.{{minor}}", "v{{major}}", "{{raw}}"]),
+    "value": literals
+    | st.sampled_from(["{{branch}}", "{{tag}}-{{sha}}", "v{{version}}", "latest"]),
+    "match": st.sampled_from(["v(.*)", "(a|b,c)", '("x")']),
+    "group": st.just("0"),
+    "branch": literals,
+    "enable": st.sampled_from(["true", "false", "{{is_default_branch}}"]),
+    "priority": st.integers(0, 2000).map(str),
+    "prefix": literals | st.sampled_from(["", "{{branch}}-"]),
+    "suffix": literals.map("-".__add__) | st.just("") | st.just("-{{sha}}"),
+    **{name: st.sampled_from(choices) for name, choices in WORDS.items()},
+}
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> Rule:
+    kind = draw(st.sampled_from(RuleType))
+    fields = {"type": kind.value}
+    for name in (*OWN[kind], *COMMON):
+        if (
+            name in {"pattern", "event"}
+            or (kind is RuleType.RAW and name == "value")
+            or draw(st.booleans())
+        ):
+            fields[name] = draw(values_of[name])
+    if kind is RuleType.SCHEDULE:
+        fields["pattern"] = draw(st.sampled_from(["nightly", "{{date 'YYYY, MM' tz='UTC'}}"]))
+    if kind is RuleType.MATCH:
+        fields["pattern"] = draw(st.sampled_from([r"v(.*)", r"\d.\d", r"/(a{1,2}|.*)/i", ".+"]))
+    if kind in {RuleType.SEMVER, RuleType.PEP440, RuleType.MATCH}:
+        fields["value"] = draw(st.sampled_from(["", "v1.2.3", "2.0.0-rc.1", "1.0.post1"]))
+    return Rule.of(fields.items())
+
+
+@given(rules())
+def test_what_is_printed_reads_as_the_same_rule(rule: Rule) -> None:
+    assert Rule.parse(str(rule)) == rule
+
+
+@given(words)
+def test_any_text_is_a_rule_that_prints_itself_or_a_complaint(text: str) -> None:
+    try:
+        rule = Rule.parse(text)
+    except SpecError as error:
+        assert error.message  # noqa: PT017 - one of both ways out
+        return
+    assert Rule.parse(str(rule)) == rule
+
+
+@given(st.builds(Flavor, st.sampled_from(["auto", "true", "false"]), words, st.booleans()))
+def test_a_flavor_is_what_its_lines_say(flavor: Flavor) -> None:
+    if "{" not in flavor.prefix:
+        assert Flavor.parse(flavor.lines()) == flavor
+
+
+refs = st.one_of(
+    branches.map("refs/heads/".__add__),
+    (versions | prereleases).map(lambda version: f"refs/tags/v{version}"),
+    branches.map("refs/tags/".__add__),
+    st.integers(1, 99).map(lambda number: f"refs/pull/{number}/merge"),
+    st.just(""),
+)
+events = st.builds(
+    EventFacts,
+    name=st.sampled_from(["push", "schedule", "pull_request", "create"]),
+    ref=refs,
+    base_ref=st.none() | branches,
+    default_branch=st.none() | branches,
+    now=st.none() | st.integers(0, 4_000_000_000),
+)
+flavors = st.builds(
+    Flavor,
+    st.sampled_from(["auto", "true", "false"]),
+    st.sampled_from(["", "x-"]),
+    st.booleans(),
+    st.sampled_from(["", "-alpine"]),
+    st.booleans(),
+)
+
+
+@given(st.lists(rules(), max_size=4), events, flavors, st.none() | versions | prereleases)
+def test_every_tag_is_legal_and_none_is_releaser_s_own(
+    some: list[Rule], event: EventFacts, flavor: Flavor, version: Version | None
+) -> None:
+    source = SourceFacts(commit=COMMIT, branch=event.branch)
+    at = Situation(version, source, event, "api", "shop")
+    try:
+        found = evaluate(Policy(tuple(some), flavor), at)
+    except SpecError as error:
+        assert "is not a legal tag" in error.message  # noqa: PT017 - one of both ways out
+        return
+    tags = [str(one.tag) for one in found.wanted]
+    assert all(Tag(tag) for tag in tags)
+    assert len(set(tags)) == len(tags)
+    assert not any(RESERVED_TAG.fullmatch(tag) for tag in tags)
+    assert all(one.reason for one in found.skipped)
+    assert not any(one.kind is TagKind.IMMUTABLE and one.is_line for one in found.wanted)
+
+
+@given(st.lists(rules(), max_size=4), prereleases, flavors)
+def test_a_prerelease_moves_no_stable_line(
+    some: list[Rule], version: Version, flavor: Flavor
+) -> None:
+    event = EventFacts("push", f"refs/tags/v{version}", now=1)
+    at = Situation(version, SourceFacts(commit=COMMIT), event, "api", "shop")
+    found = evaluate(Policy(tuple(some), flavor), at)
+    for one in found.wanted:
+        if one.version == version:
+            assert not one.is_line
+            assert "latest" not in str(one.tag)
+
+
+python_versions = st.from_regex(
+    r"v?([0-9]!)?[0-9]{1,2}(\.[0-9]{1,2}){0,3}([-_.]?(a|b|c|rc|alpha|beta|pre|preview)[-_.]?[0-9]?)?"
+    r"(-[0-9]|[-_.]?(post|rev|r)[-_.]?[0-9]?)?([-_.]?dev[-_.]?[0-9]?)?(\+[a-z0-9]{1,3}(\.[a-z0-9]+)?)?",
+    fullmatch=True,
+)
+
+
+@given(python_versions | st.text("0123456789.abcrvpostdev!+-_ ", max_size=12))
+def test_versions_of_python_are_packaging_s(text: str) -> None:
+    found = PythonVersion.find(text)
+    try:
+        expected = PackagingVersion(text)
+    except InvalidVersion:
+        assert found is None
+        return
+    assert found is not None
+    assert found.clean == str(expected)
+    assert found.numbers == (expected.major, expected.minor, expected.micro)
+    assert found.is_early == expected.is_prerelease
+    assert found.is_final == (not expected.is_prerelease and not expected.is_postrelease)
