@@ -89,7 +89,8 @@ class SourceFacts:
     is no such tag); ``changes`` are the tracked paths below the spec's folder that differ from
     HEAD; ``branch`` is ``None`` on a detached head. ``commit`` is ``None`` where there is no
     repository or no commit yet. ``commit_time`` is in seconds since 1970. ``event`` is what a CI
-    system says, where it speaks of this commit.
+    system says, where it speaks of this commit; ``default_branch`` is what the remote said when it
+    was cloned.
     """
 
     commit: str | None = None
@@ -103,10 +104,11 @@ class SourceFacts:
     commit_time: int | None = None
     concerns: tuple[Concern, ...] = ()
     event: EventFacts | None = None
+    default_branch: str | None = None
 
 
-def event_of(source: SourceFacts) -> EventFacts:
-    """What a run is about: what the CI system says, else what the checkout is of."""
+def event_of(source: SourceFacts, now: int | None = None) -> EventFacts:
+    """What a run is about, at a time: what the CI system says, else what the checkout is of."""
     ref = ""
     if source.branch:
         ref = f"refs/heads/{source.branch}"
@@ -114,7 +116,13 @@ def event_of(source: SourceFacts) -> EventFacts:
         here = source.last_tag if source.last_tag in source.tags else source.tags[-1]
         ref = f"refs/tags/{here}"
     said = source.event or EventFacts(ref=ref)
-    return replace(said, sha=source.commit, commit_time=source.commit_time)
+    return replace(
+        said,
+        sha=source.commit,
+        commit_time=source.commit_time,
+        default_branch=said.default_branch or source.default_branch,
+        now=now,
+    )
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -105,7 +105,7 @@ def prepare(project: Project, adapters: Adapters, request: Request) -> Prepared:
     offline = request.offline
     bases = observed_bases(project, found.images, engine, adapters.registry, offline=offline)
     prints = fingerprints(project, adapters.contexts, found.images, bases)
-    candidates = _candidates(project, found, prints, request)
+    candidates = _candidates(project, found, prints, int(adapters.clock()))
     held, keeping = RegistryFacts(), project.spec.fingerprints
     if request.mode is Mode.PUBLISH and not offline:
         held = registry_facts(adapters.registry, candidates, keeping)
@@ -150,9 +150,11 @@ def _ask_engine(
 
 
 def _candidates(
-    project: Project, found: Survey, prints: Mapping[str, Fingerprint], request: Request
+    project: Project, found: Survey, prints: Mapping[str, Fingerprint], now: int
 ) -> list[Candidate]:
-    spec, event = project.spec, event_of(found.source)
+    spec, event = project.spec, event_of(found.source, now)
+    # A saved plan commands the version that it was made with: only another one is a person's word.
+    commanded = str(found.version) != str(version_of(found.source, None))
     candidates = []
     for name in found.selection.closure:
         at = Situation(
@@ -161,7 +163,7 @@ def _candidates(
             event=event,
             image=name,
             project=spec.project,
-            commanded=request.version is not None,
+            commanded=commanded,
         )
         tags = _tags(project, name, at)
         repositories = tuple((r, spec.repository(name, r)) for r in spec.push_to(name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,13 +16,17 @@ from releaser.interfaces import Builder, Contexts, Engine, Registry, SourceRepos
 
 @dataclass(frozen=True, slots=True)
 class Adapters:
-    """The outside world of one run. ``engine`` and ``builder`` are made when they are needed."""
+    """The outside world of one run. ``engine`` and ``builder`` are made when they are needed.
+
+    ``clock`` tells the seconds since 1970, for the dates in tags.
+    """
 
     source: SourceRepository
     contexts: Contexts
     registry: Registry
     engine: Callable[[], Engine]
     builder: Callable[[EngineFacts], Builder]
+    clock: Callable[[], float] = time.time
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ def _github(environment: Mapping[str, str]) -> CiEvent:
     kind, _, name = environment["GITHUB_REF"].removeprefix("refs/").partition("/")
     if kind == "tags":
         return OnTag(commit)
-    if kind == "pull":
+    if kind == "pull" or environment.get("GITHUB_EVENT_NAME") == "pull_request_target":
         return OnRequest(environment.get("GITHUB_HEAD_REF") or f"pull/{name}", commit)
     return OnBranch(name if kind == "heads" else "", commit)
 

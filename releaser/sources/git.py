@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from releaser.core.facts import Concern, SourceFacts
+from releaser.core.facts import Concern, EventFacts, SourceFacts
 from releaser.core.version import highest
 from releaser.errors import SetupError
 from releaser.sources import ci
+from releaser.sources.ci_event import event_facts
 from releaser.sources.git_program import Answer, GitProgram, NoGitError
 
 _USERINFO = re.compile(r"(?<=://)[^/?#]*@")
@@ -38,7 +40,8 @@ class GitSource:
             return SourceFacts()
         try:
             checkout = _Checkout(GitProgram(self.directory, self._environment))
-            return checkout.facts(tag_template, ci.event(self._environment))
+            said, about = ci.event(self._environment), event_facts(self._environment)
+            return checkout.facts(tag_template, said, about)
         except NoGitError:
             return _without(self.directory, "there is no git program", "install git")
         except _NoRepositoryError as error:
@@ -56,13 +59,18 @@ class _Checkout:
     def __init__(self, git: GitProgram) -> None:
         self._git = git
 
-    def facts(self, template: str, said: ci.CiEvent | None) -> SourceFacts:
+    def facts(
+        self, template: str, said: ci.CiEvent | None, about: EventFacts | None
+    ) -> SourceFacts:
         shallow, inside, prefix = self._kind()
         newest = self._newest()
         if newest is None:
             return SourceFacts()
         commit, time = newest
         last = _highest(self._tags(f"--merged={commit}"), template)
+        if said and about and about.head_sha == commit:
+            said = replace(said, commit=commit)  # a request's own commit, and not its merge
+        believed = said is not None and said.commit in {None, commit}
         branch, concerns = ci.branch(self._branch(), commit, said)
         return SourceFacts(
             commit=commit,
@@ -75,6 +83,8 @@ class _Checkout:
             remote=self._remote(),
             commit_time=time,
             concerns=(*concerns, *((_SHALLOW,) if shallow else ())),
+            event=about if believed else None,
+            default_branch=self._default_branch(),
         )
 
     def _kind(self) -> tuple[bool, bool, str]:
@@ -98,6 +108,11 @@ class _Checkout:
     def _branch(self) -> str | None:
         answer = self._git.ask("symbolic-ref", "--quiet", "HEAD")
         return answer.out.strip().removeprefix("refs/heads/") or None
+
+    def _default_branch(self) -> str | None:
+        """The branch that the remote calls its head, as it was when the repository was cloned."""
+        answer = self._git.ask("symbolic-ref", "--quiet", "refs/remotes/origin/HEAD")
+        return answer.out.strip().removeprefix("refs/remotes/origin/") or None
 
     def _tags(self, which: str) -> list[str]:
         return self._lines("for-each-ref", which, "--format=%(refname:strip=2)", "refs/tags")

@@ -180,7 +180,7 @@ def _text(rule: Rule, at: Situation) -> str | None:
     """The text that a version is read from; ``None`` where the event has none."""
     value = rule.get("value")
     text = _global(value, at) if value else None
-    if not value and at.commanded and at.version:
+    if not value and at.names_version and at.version:
         text = str(at.version)
     text = text if value else text or at.event.tag
     if text is None:

@@ -34,6 +34,12 @@ class Situation:
         return bool(self.source.changes) and not self.commanded
 
     @property
+    def names_version(self) -> bool:
+        """Whether it is about the version without an event: by command, or by a tag at HEAD."""
+        here = {tag.removeprefix("v") for tag in self.source.tags} if not self.event.name else set()
+        return self.commanded or str(self.version) in here
+
+    @property
     def is_default_branch(self) -> bool:
         """Whether the event is about the default branch."""
         named = self.event.ref.removeprefix("refs/heads/")
