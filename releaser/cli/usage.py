@@ -8,7 +8,7 @@ from typing import Any
 
 from typer.core import TyperGroup
 
-from releaser.core.spec.problems import nearest
+from releaser.core.spec.nearest import nearest
 from releaser.errors import SpecError
 
 _NO_COMMAND = re.compile(r"no such command ['\"](.*?)['\"]")

@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 
 from releaser.core.oci import Reference, Repository
 from releaser.core.spec import Spec
-from releaser.core.spec.problems import nearest
+from releaser.core.spec.nearest import nearest
 from releaser.errors import Location, PlanError, SpecError
 
 

@@ -16,7 +16,8 @@ from fnmatch import fnmatchcase
 from typing import TypeVar
 
 from releaser.core.oci import Digest, Platform, Reference, Repository
-from releaser.core.spec.problems import Problem, nearest
+from releaser.core.spec.nearest import nearest
+from releaser.core.spec.problems import Problem
 from releaser.errors import SpecError
 
 VERSION = "1"

@@ -129,6 +129,8 @@ def _part(
             }
         case "defaults", _:
             return Renderer(values, notes, later=("image",)).image(node)
+        case "tag_policies", _:
+            return Renderer(values, notes, later=("image",)).of_rules().data(node)
         case _:
             return Renderer(values, notes).data(node)
 

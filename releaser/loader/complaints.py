@@ -10,8 +10,16 @@ from dataclasses import dataclass
 
 from pydantic_core import ErrorDetails
 
-from releaser.core.spec import ImageSpec, Problem, RegistrySpec, SecretSpec, Spec
-from releaser.core.spec.problems import nearest
+from releaser.core.spec import (
+    ImageSpec,
+    Problem,
+    RegistrySpec,
+    SecretSpec,
+    Spec,
+    TagPolicySpec,
+    TagSafetySpec,
+)
+from releaser.core.spec.nearest import nearest
 from releaser.errors import Location, SpecError
 from releaser.loader.yaml_tree import Entry, List, Map, Node, Text
 
@@ -71,6 +79,8 @@ def find(root: Node, path: Path) -> Place:
     place = Place(root, root.line, root.column, (root.line, root.column))
     for step in path:
         further = _step(place, step)
+        if further is None and step == "rules" and isinstance(place.node, List):
+            continue  # a policy that is a mere list of rules
         if further is None:
             break
         place = further
@@ -196,6 +206,10 @@ def _fields(owner: Path) -> Sequence[str]:
             return tuple(SecretSpec.model_fields)
         case ("registries", *_):
             return tuple(RegistrySpec.model_fields)
+        case ("tag_policies", _, "tag_safety"):
+            return tuple(TagSafetySpec.model_fields)
+        case ("tag_policies", *_):
+            return tuple(TagPolicySpec.model_fields)
         case _:
             return tuple(ImageSpec.model_fields)
 
@@ -208,7 +222,12 @@ def _subject(path: Path, place: Place) -> str:
     return f"{words}{_owner(path, place, len(place.words) - 1)}"
 
 
-_OWNERS = {"images": "image", "registries": "registry", "vars": "variable"}
+_OWNERS = {
+    "images": "image",
+    "registries": "registry",
+    "tag_policies": "tag policy",
+    "vars": "variable",
+}
 
 
 def _owner(path: Path, place: Place, length: int) -> str:

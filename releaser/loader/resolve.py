@@ -7,7 +7,7 @@ points into ``defaults``, and is made once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic_core import PydanticCustomError
 
@@ -15,6 +15,7 @@ from releaser.core import template
 from releaser.core.facts import Concern
 from releaser.core.spec import PLAN_FIELDS
 from releaser.core.spec.fields import split_host, split_line
+from releaser.core.tag_rules import expressions
 from releaser.errors import Location, SpecError
 from releaser.loader.yaml_tree import Entry, List, Map, Node, Null, Text
 
@@ -223,6 +224,11 @@ class Renderer:
     known: Mapping[str, str]
     notes: Notes
     later: tuple[str, ...] = ()
+    rules: bool = False
+
+    def of_rules(self) -> Renderer:
+        """The same for rules of tags: their expressions stay as they are."""
+        return replace(self, later=(*self.later, *expressions.ALL), rules=True)
 
     def data(self, node: Node, *, in_plan: bool = False) -> object:
         """A node as dicts, lists, text and ``None``."""
@@ -241,7 +247,9 @@ class Renderer:
         if not isinstance(node, Map):
             return self.data(node)
         return {
-            key: self.data(entry.value, in_plan=key in PLAN_FIELDS)
+            key: self.of_rules().data(entry.value)
+            if key == "tags"
+            else self.data(entry.value, in_plan=key in PLAN_FIELDS)
             for key, entry in node.entries.items()
         }
 
@@ -266,6 +274,16 @@ class Renderer:
             return node.value
 
     def _rendered(self, text: str, later: tuple[str, ...]) -> str:
+        if not self.rules:
+            return self._plain(text, later)
+        if "${{" in text:
+            return text  # the rule itself says what is wrong with it
+        return "".join(
+            part if expressions.calls(part) else self._plain(part, later)
+            for part in expressions.around_calls(text)
+        )
+
+    def _plain(self, text: str, later: tuple[str, ...]) -> str:
         for name in template.names(text):
             if name in template.PLAN_NAMES and name not in {*later, *self.known}:
                 where = ", ".join(sorted(PLAN_FIELDS))

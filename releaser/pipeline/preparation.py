@@ -20,7 +20,7 @@ from releaser.core.oci import Platform
 from releaser.core.plan import Mode
 from releaser.core.planner import make_plan
 from releaser.core.resolve import ResolvedImage, render_image
-from releaser.core.tagging import Outcome, Policy, Situation, default_tags, evaluate
+from releaser.core.tagging import Outcome, Policy, Safety, Situation, default_tags, evaluate
 from releaser.core.version import Version, between_tags, dirty, highest, tagged_version
 from releaser.errors import SetupError, SpecError
 from releaser.interfaces import Engine
@@ -176,9 +176,12 @@ def _candidates(
 
 
 def _tags(project: Project, name: str, at: Situation) -> Outcome:
-    rules = project.spec.images[name].tags
+    spec = project.spec.tag_policy(name)
     try:
-        return evaluate(Policy.of(default_tags(at.version) if rules is None else rules), at)
+        if spec is None:
+            return evaluate(Policy.of(default_tags(at.version)), at)
+        safety = Safety(spec.tag_safety.immutable, spec.tag_safety.forward)
+        return evaluate(Policy.of(spec.rules, spec.flavor, safety), at)
     except SpecError as error:
         raise SpecError(
             f'tags of image "{name}": {error.message}',

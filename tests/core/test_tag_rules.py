@@ -35,9 +35,9 @@ def complaint(text: str) -> SpecError:
     ("message", "hint", "text"),
     [
         ('unknown type of rule "semvar"', 'did you mean "semver"?', "type=semvar,pattern=x"),
-        ('unknown attribute of a semver rule "patern"', 'did you mean "pattern"?',
+        ('unknown semver attribute "patern"', 'did you mean "pattern"?',
             "type=semver,patern={{version}}"),
-        ('unknown attribute of a edge rule "value"', "", "type=edge,main"),
+        ('unknown edge attribute "value"', "", "type=edge,main"),
         ('"pattern" is missing', "", "type=semver"),
         ('"pattern" is missing', "", "type=match,group=1"),
         ('"event" is missing', "", "type=ref"),

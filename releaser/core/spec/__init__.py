@@ -20,6 +20,7 @@ from releaser.core.spec.models import (
 from releaser.core.spec.paths import is_remote
 from releaser.core.spec.problems import Problem, problems, unknown
 from releaser.core.spec.secret_names import looks_secret
+from releaser.core.spec.tag_fields import TagPolicySpec, TagSafetySpec
 
 __all__ = [
     "KEEP_ALL",
@@ -31,6 +32,8 @@ __all__ = [
     "RegistrySpec",
     "SecretSpec",
     "Spec",
+    "TagPolicySpec",
+    "TagSafetySpec",
     "is_remote",
     "looks_secret",
     "problems",

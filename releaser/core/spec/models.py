@@ -25,6 +25,7 @@ from releaser.core.spec.fields import (
     wanted,
     whole,
 )
+from releaser.core.spec.tag_fields import Rules, TagPolicySpec, policy_of, with_policies
 from releaser.core.template import blank
 from releaser.errors import SpecError
 
@@ -219,7 +220,7 @@ class ImageSpec(_Model):
     needs: Needs = ()
     repository: str | None = None
     push_to: Names | None = None
-    tags: Names | None = None
+    tags: Rules | None = None
     secrets: Annotated[tuple[SecretSpec, ...], BeforeValidator(_secrets)] = ()
     ssh: Names = ()
     extra_hosts: HostPairs = ()
@@ -256,8 +257,14 @@ class Spec(_Model):
     )
     vars: dict[str, str] = Field(default_factory=dict)
     fingerprints: Keeping = KEEP_ALL
+    tag_policies: dict[str, TagPolicySpec] = Field(default_factory=dict)
     defaults: ImageSpec = ImageSpec()
     images: dict[str, ImageSpec]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_policies(cls, value: object) -> object:
+        return with_policies(value) if isinstance(value, dict) else value
 
     @field_validator("version")
     @classmethod
@@ -283,6 +290,18 @@ class Spec(_Model):
         if not value:
             raise refused("no image is declared", "declare one: api: {context: .}")
         return value
+
+    def tag_policy(self, image: str) -> TagPolicySpec | None:
+        """The rules for an image's tags; ``None`` where it has none of its own.
+
+        Raises:
+            KeyError: it names a policy that there is not.
+        """
+        rules = self.images[image].tags
+        named = policy_of(rules)
+        if named is not None:
+            return self.tag_policies[named]
+        return None if rules is None else TagPolicySpec.model_construct(rules=rules)
 
     def push_to(self, image: str) -> tuple[str, ...]:
         """The names of the registries that an image goes to: its own list, else all."""

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from itertools import islice
 
-from releaser.core.oci import DOCKER_HUB, Platform, Repository, Tag
+from releaser.core.oci import DOCKER_HUB, Platform, Repository
 from releaser.core.spec.models import ImageSpec, Spec
+from releaser.core.spec.nearest import nearest
 from releaser.core.spec.paths import check_inside, check_remote, is_remote
-from releaser.core.template import blank
+from releaser.core.spec.tag_fields import policy_of
+from releaser.core.tag_rules import Flavor, Rule
 from releaser.errors import SpecError
 
 MAX_PROBLEMS = 100
-MAX_CHOICES = 5_000
 OWN_LABELS = "dev.releaser."
 
 Path = tuple[str | int, ...]
@@ -53,7 +53,13 @@ def problems(spec: Spec) -> tuple[Problem, ...]:
     """What is wrong between the parts of a spec, at most the first 100 complaints."""
     found = (
         complaint
-        for check in (_variable_problems, _registry_problems, _image_problems, _meetings)
+        for check in (
+            _variable_problems,
+            _registry_problems,
+            _policy_problems,
+            _image_problems,
+            _meetings,
+        )
         for complaint in check(spec)
     )
     return tuple(islice(found, MAX_PROBLEMS))
@@ -70,19 +76,6 @@ def unknown(kind: str, name: str, known: Iterable[str], path: Path) -> Problem:
         f'did you mean "{near}"?' if near else None,
         (("allowed", allowed or f"no {kind} is declared"),),
     )
-
-
-@lru_cache(maxsize=256)
-def nearest(name: str, choices: tuple[str, ...]) -> str | None:
-    """The one of ``choices`` that ``name`` is most like, or ``None``; cases are not told apart.
-
-    Among more than 5,000 choices nothing is looked for: it would take longer than it helps.
-    """
-    if len(choices) > MAX_CHOICES:
-        return None
-    alike = {choice.lower(): choice for choice in choices if abs(len(choice) - len(name)) <= 4}
-    found = difflib.get_close_matches(name.lower(), alike, n=1)
-    return alike[found[0]] if found else None
 
 
 def _variable_problems(spec: Spec) -> Iterator[Problem]:
@@ -136,7 +129,7 @@ def _image_problems(spec: Spec) -> Iterator[Problem]:
         yield from _twins(here, image)
         yield from _reference_problems(here, spec, image)
         yield from _platform_problems(here, image)
-        yield from _tag_problems(here, image)
+        yield from _tag_problems((*here, "tags"), image.tags or (), spec)
         yield from _repository_problems(here, spec)
 
 
@@ -239,14 +232,27 @@ def _platform_problems(here: Path, image: ImageSpec) -> Iterator[Problem]:
             yield unknown("architecture", platform.architecture, _ARCHITECTURES, path)
 
 
-def _tag_problems(here: Path, image: ImageSpec) -> Iterator[Problem]:
-    for index, tag in enumerate(image.tags or ()):
-        try:
-            Tag(blank(tag, "0"))
-        except SpecError as error:
-            path = (*here, "tags", index)
-            message = f'"{_short(tag)}" is not a legal tag'
-            yield Problem(path, message, error.hint, error.details)
+def _policy_problems(spec: Spec) -> Iterator[Problem]:
+    for name, policy in spec.tag_policies.items():
+        here = ("tag_policies", name)
+        if not _NAME.fullmatch(name):
+            yield _illegal_name(here, "a tag policy")
+        rules = (*here, "rules")
+        for index, rule in enumerate(policy.rules):
+            if rule in policy.rules[:index]:
+                yield Problem((*rules, index), f'"{rule}" is listed twice')
+        yield from _tag_problems(rules, policy.rules, spec)
+
+
+def _tag_problems(here: Path, rules: tuple[str, ...], spec: Spec) -> Iterator[Problem]:
+    named = policy_of(rules)
+    if named is not None and named not in spec.tag_policies:
+        yield unknown("tag policy", named, spec.tag_policies, here)
+    elif named is not None and len(rules) > 1:
+        yield Problem(here, "a policy stands alone", f"write tags: {named}")
+    elif named is None:
+        for index, rule in enumerate(rules):
+            yield from _complaint((*here, index), Rule.parse(rule).check_legal)
 
 
 def _repository_problems(here: Path, spec: Spec) -> Iterator[Problem]:
@@ -284,8 +290,8 @@ def _meetings(spec: Spec) -> Iterator[Problem]:
     for name, image in spec.images.items():
         here = ("images", name)
         for repository in _places(spec, name):
-            for tag in image.tags if image.tags is not None else (None,):
-                other = owners.setdefault((repository, tag), name)
+            for tag, key in _tags_of(spec, name):
+                other = owners.setdefault((repository, key), name)
                 if other != name:
                     what = f'the tag "{tag}"' if tag is not None else "the same tags"
                     field = () if image.repository is None else ("repository",)
@@ -294,6 +300,18 @@ def _meetings(spec: Spec) -> Iterator[Problem]:
                         f'images "{other}" and "{name}" both get {what} in {repository}',
                         'give one of them another "repository" or other "tags"',
                     )
+
+
+def _tags_of(spec: Spec, image: str) -> Iterator[tuple[str | None, str | None]]:
+    """The rules of an image, and each with what is around its tag."""
+    named = policy_of(spec.images[image].tags)
+    policy = spec.tag_policy(image) if named is None or named in spec.tag_policies else None
+    if policy is None:
+        yield None, None
+        return
+    flavor = Flavor.parse(policy.flavor)
+    for rule in policy.rules:
+        yield rule, f"{flavor.prefix}{rule}{flavor.suffix}"
 
 
 def _places(spec: Spec, image: str) -> tuple[str, ...]:

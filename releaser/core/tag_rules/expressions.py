@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from releaser.core import template
 from releaser.core.tag_rules.dates import check_format, zone
@@ -66,6 +67,12 @@ def _call(match: re.Match[str]) -> DateCall:
 def without_calls(text: str, said: Callable[[DateCall], str]) -> str:
     """``text`` with every call replaced by what is said of it."""
     return _CALL.sub(lambda match: said(_call(match)), text)
+
+
+def around_calls(text: str) -> tuple[str, ...]:
+    """``text`` in parts, each of which is one call or has none."""
+    ends = [0, *(end for match in _CALL.finditer(text) for end in match.span()), len(text)]
+    return tuple(text[start:end] for start, end in pairwise(ends))
 
 
 def names(text: str) -> tuple[str, ...]:

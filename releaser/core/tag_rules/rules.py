@@ -176,7 +176,7 @@ def regex(text: str, flags: str = "") -> re.Pattern[str]:
 def _checked(rule: Rule) -> Rule:
     allowed = (*OWN[rule.type], *COMMON)
     for name, value in rule.attributes:
-        check_word(f"attribute of a {rule.type.value} rule", name, allowed)
+        check_word(f"{rule.type.value} attribute", name, allowed)
         _check_value(rule, name, value)
     needed = NEEDED.get(rule.type)
     if needed and rule.get(needed) is None:
