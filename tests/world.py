@@ -24,6 +24,7 @@ from tests.fakes.source import FixedSource
 ROOT = "/project"
 BUSYBOX = Reference.parse("busybox:latest")
 BASE = Digest("sha256:" + "b" * 64)
+NOW = 1_769_860_800.0  # 2026-01-31T12:00:00Z
 RELEASED = SourceFacts(commit="a" * 40, branch="main", tags=("v1.4.2",))
 
 
@@ -97,6 +98,7 @@ class World:
             registry=self.registry,
             engine=lambda: self.engine,
             builder=lambda _: self.builder,
+            clock=lambda: NOW,
         )
 
     def prepare(self, *images: str, **fields: object) -> Prepared:

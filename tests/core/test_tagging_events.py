@@ -255,6 +255,9 @@ AROUND = "latest=true\nprefix=a-,onlatest=true\nsuffix=-b,onlatest=true"
             "type=raw,value={{commit_date 'YYYY-MM-DDTHH:mm:ss'}}", MAIN, id="of the commit"),
         pytest.param("nightly-20260131", "type=schedule,suffix=-{{date 'YYYYMMDD'}}", NIGHT,
             id="a date behind"),
+        pytest.param("v1.2.3-x", "type=raw,value={{ tag }}-x", TAG, id="a tag by hand"),
+        pytest.param("", "type=pep440,pattern={{version}}", tagged("sometag"), id="no pep440"),
+        pytest.param("", "type=semver,pattern={{version}}", MAIN, id="no tag at all"),
         pytest.param("x", "type=raw,value=foo,value=x", MAIN, id="the last of a name counts"),
         pytest.param("foo", "type=raw,foo", MAIN, id="a mere word is the value"),
         pytest.param("foo", '"type=raw","value=foo"', MAIN, id="quotes of CSV"),
@@ -301,6 +304,8 @@ SAFER = [
         "would look like", id="a request called as a version"),
     pytest.param("", "fp-0123456789abcdef", "type=ref,event=branch",
         event("refs/heads/fp-0123456789abcdef"), "releaser's own", id="releaser's own tags"),
+    pytest.param("", "abcdef1", "type=ref,event=branch", event("refs/heads/abcdef1"),
+        "would look like a commit", id="a branch called as a commit"),
     pytest.param("", "abcdef1", "type=ref,event=tag", tagged("abcdef1"),
         "would look like a commit", id="a git tag called as a commit"),
     pytest.param("20200110", "20200110 latest", r"type=match,pattern=\d{8}",
@@ -335,10 +340,26 @@ def test_a_safer_outcome(
         ("", "type=sha"),
         ("", "type=pep440,pattern={{version}}"),
         ("", "type=match,pattern=v(.*),group=1"),
+        ("3.4.5 latest", "type=semver,pattern={{version}},value=3.4.5"),
     ],
 )
 def test_a_dirty_tree_is_not_what_its_tag_says(expected: str, rules: str) -> None:
     assert expected == tags(rules, TAG, changes=("app.py",))
+
+
+def test_a_dirty_tree_is_not_at_a_tag_that_is_no_version() -> None:
+    assert reasons("type=ref,event=tag", tagged("some/tag"), changes=("app.py",)) == [
+        "the tree has changes that the commit does not"
+    ]
+
+
+def test_without_a_commit_there_is_no_sha() -> None:
+    at = Situation(None, SourceFacts(), EventFacts(), "api", "shop")
+    found = evaluate(Policy.of(["type=sha", "type=semver,pattern={{raw}}"]), at)
+    assert [one.reason for one in found.skipped] == [
+        "the event is about no tag",
+        "there is no commit",
+    ]
 
 
 def test_a_commanded_version_stands_in_for_a_tag() -> None:

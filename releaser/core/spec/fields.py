@@ -87,7 +87,7 @@ def _read_pairs(value: object) -> object:
 
 
 def _pair(item: object) -> tuple[object, object]:
-    if isinstance(item, list | tuple) and len(item) == 2:
+    if isinstance(item, list | tuple) and len(item) == 2 and isinstance(item[0], str):
         return item[0], item[1]
     if not isinstance(item, str):
         raise wanted(_LINES, _OTHERS)

@@ -18,14 +18,13 @@ from releaser.core.tag_rules.words import joined
 from releaser.errors import SpecError
 
 POLICY = "policy="
-_LIST = "a list of rules"
 
 
 def _rules(value: object) -> object:
     if isinstance(value, str):
         return lines_of(value) if "\n" in value else (value,)
     if not isinstance(value, list | tuple):
-        raise wanted(f"{_LIST}, or the name of a policy")
+        raise wanted("a list of rules, or the name of a policy")
     return tuple(value)
 
 
@@ -42,7 +41,7 @@ def _flavors(value: object) -> object:
 def _rule(value: object) -> str:
     try:
         if isinstance(value, dict):
-            return str(Rule.of(_texts(value).items()))
+            return str(Rule.of(sorted(_texts(value).items())))
         if not isinstance(value, str):
             raise wanted("a rule: text or a map")
         return value if value.startswith(POLICY) else str(Rule.parse(value))
@@ -52,7 +51,7 @@ def _rule(value: object) -> str:
 
 def _flavor(value: object) -> str:
     if isinstance(value, dict):
-        value = joined(_texts(value).items())
+        value = _flavor_line(_texts(value))
     if not isinstance(value, str):
         raise wanted("text or a map")
     try:
@@ -60,6 +59,13 @@ def _flavor(value: object) -> str:
     except SpecError as error:
         raise refused_as(error) from None
     return value
+
+
+def _flavor_line(fields: dict[str, str]) -> str:
+    """The line of a map, in which the order of keys means nothing."""
+    if {"prefix", "suffix", "onlatest"} <= fields.keys():
+        raise refused('"onlatest" could be of prefix or suffix', "write two maps, one for each")
+    return joined(sorted(fields.items(), key=lambda field: field[0] == "onlatest"))
 
 
 def _texts(value: Mapping[Any, Any]) -> dict[str, str]:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -104,9 +104,3 @@ def render_known(text: str, known: Mapping[str, str]) -> str:
 def blank(text: str, value: str = "0") -> str:
     """``text`` with ``value`` for every expression."""
     return template.blank(text, value)
-
-
-def expressions(text: str) -> Iterator[str]:
-    """The names and the calls of ``text``, by name."""
-    yield from names(text)
-    yield from (call.name for call in calls(text))

@@ -70,7 +70,7 @@ _FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule that is legal in itself. ``attributes`` are those that are written, sorted by name.
+    """A rule that is legal in itself. ``attributes`` are those that are written, in order.
 
     A ``bare`` one was written as a template alone.
     """
@@ -102,7 +102,7 @@ class Rule:
         given = {key: value.strip() for key, value in fields}
         name = given.pop("type", "raw")
         check_word("type of rule", name, [one.value for one in RuleType])
-        return _checked(cls(RuleType(name), tuple(sorted(given.items()))))
+        return _checked(cls(RuleType(name), tuple(given.items())))
 
     def __str__(self) -> str:
         if self.bare:

@@ -74,7 +74,7 @@ def _ref(rule: Rule, at: Situation) -> Drafted:
             known = {"branch": at.event.branch}
             return Draft("{{branch}}", known, at.version, follows="branch")
         case "tag":
-            return _tag("{{tag}}", at) if at.event.tag else _NO_TAG
+            return _tag("{{tag}}", at, latest=True) if at.event.tag else _NO_TAG
         case _:
             if at.event.request is None:
                 return "the event is no pull request"
@@ -85,11 +85,11 @@ def _ref(rule: Rule, at: Situation) -> Drafted:
 def _raw(rule: Rule, at: Situation) -> Drafted:
     body = rule.get("value") or ""
     if "tag" in names(body) and at.event.tag:
-        return _tag(body, at)
+        return _tag(body, at, latest=False)
     return Draft(body, version=at.version, line=body == "latest")
 
 
-def _tag(body: str, at: Situation) -> Drafted:
+def _tag(body: str, at: Situation, *, latest: bool) -> Drafted:
     """A text with the git tag in it: where that names a version, the tag is one of a version."""
     tag = at.event.tag or ""
     version = _version(tag.removeprefix("v"))
@@ -97,10 +97,10 @@ def _tag(body: str, at: Situation) -> Drafted:
         if at.is_dirty:
             return DIRTY
         known = {"tag": sanitized(tag)}
-        return Draft(body, known, _version_in(tag), latest=True, follows="tag")
+        return Draft(body, known, _version_in(tag), latest=latest, follows="tag")
     spelled = "v{{version}}" if tag.startswith("v") else "{{version}}"
     made = dirty(version) if at.is_dirty else version
-    return Draft(_with(body, "tag", spelled), parts_of(made), made, latest=True)
+    return Draft(_with(body, "tag", spelled), parts_of(made), made, latest=latest)
 
 
 def _semver(rule: Rule, at: Situation) -> Drafted:

@@ -86,8 +86,7 @@ def why_misleading(text: str, follows: str, name: str) -> str | None:
         return f'{follows} "{name}" would look like a version'
     if RESERVED_TAG.fullmatch(text):
         return f'{follows} "{name}" would look like a tag of releaser\'s own'
-    if re.search("[a-f]", text) and _COMMIT_LIKE.fullmatch(text):
-        return f'{follows} "{name}" would look like a commit'
-    if follows != "tag" and _COMMIT_LIKE.fullmatch(text):
+    # A git tag of digits alone is a date.
+    if _COMMIT_LIKE.fullmatch(text) and (follows != "tag" or re.search("[a-f]", text)):
         return f'{follows} "{name}" would look like a commit'
     return None
