@@ -122,6 +122,22 @@ images:
     assert set(load(text).images) == {"full", "slim", "other"}
 
 
+def test_variants_must_not_share_latest() -> None:
+    text = POLICY.replace(
+        "images:",
+        """  slim:
+    rules: ["type=semver,pattern={{version}}"]
+    flavor: [suffix=-slim]
+  full: ["type=ref,event=tag"]
+images:
+  slim: {context: api, repository: api, tags: slim}""",
+    ).replace("tags: release", "tags: full")
+    with pytest.raises(SpecError, match='"slim" and "api" both get the tag "latest"'):
+        load(text)
+    assert load(text.replace("suffix=-slim", '"suffix=-slim,onlatest=true"'))
+    assert load(text.replace("suffix=-slim", "latest=false"))
+
+
 def test_each_event_gets_its_tags() -> None:
     made = world()
     expected = {

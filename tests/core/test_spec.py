@@ -5,8 +5,9 @@ from pydantic import ValidationError
 
 from releaser.core.oci import Platform
 from releaser.core.spec import ImageSpec, Problem, RegistrySpec, SecretSpec, Spec, problems, unknown
+from releaser.core.spec.nearest import nearest
 from releaser.core.spec.paths import check_inside, check_remote, is_remote, join
-from releaser.core.spec.problems import MAX_PROBLEMS, nearest
+from releaser.core.spec.problems import MAX_PROBLEMS
 from releaser.errors import SpecError
 
 

@@ -16,7 +16,14 @@ from releaser.core.steps import TagKind
 from releaser.core.tag_rules import Flavor, Rule, RuleType, lines_of
 from releaser.core.tag_rules.dates import written
 from releaser.core.tag_rules.rules import COMMON, OWN, WORDS
-from releaser.core.tagging import RESERVED_TAG, Policy, Situation, evaluate
+from releaser.core.tagging import (
+    RESERVED_TAG,
+    Policy,
+    Situation,
+    evaluate,
+    newer_in_line,
+    released,
+)
 from releaser.core.tagging.pep440 import PythonVersion
 from releaser.core.version import Version
 from releaser.errors import SpecError
@@ -238,6 +245,43 @@ def test_a_prerelease_moves_no_stable_line(
         if one.version == version:
             assert not one.is_line
             assert "latest" not in str(one.tag)
+
+
+POLICY = Policy.of(
+    [
+        "type=semver,pattern={{version}}",
+        "type=semver,pattern={{major}}.{{minor}}",
+        "type=semver,pattern=v{{major}}",
+        "type=pep440,pattern={{major}}.{{minor}},prefix=py",
+    ],
+    ["suffix=-slim"],
+)
+
+
+@given(st.lists(versions | prereleases, max_size=8))
+def test_in_any_order_every_line_ends_at_its_highest_version(order: list[Version]) -> None:
+    held: dict[str, Version] = {}
+    for version in order:
+        event = EventFacts("push", f"refs/tags/v{version}")
+        at = Situation(version, SourceFacts(commit=COMMIT), event, "api", "shop")
+        wanted = evaluate(POLICY, at).wanted
+        spelled = [one.template for one in wanted if one.kind is TagKind.IMMUTABLE]
+        out = released(held, image="api", project="shop", spellings=spelled)
+        for one in wanted:
+            newer = None
+            if one.is_line and one.version:
+                newer = newer_in_line(one.template, one.version, out, image="api", project="shop")
+            if newer is None:
+                held[str(one.tag)] = version
+    stable = [version for version in order if not version.prerelease]
+    assert held.get("latest") == max(stable, default=None)
+    for version in stable:
+        minor = [one for one in stable if (one.major, one.minor) == (version.major, version.minor)]
+        assert held[f"{version.major}.{version.minor}-slim"] == max(minor)
+        assert held[f"py{version.major}.{version.minor}-slim"] == max(minor)
+        assert held[f"{version}-slim"] == version
+        major = [one for one in stable if one.major == version.major]
+        assert held.get(f"v{version.major}-slim") == (max(major) if version.major else None)
 
 
 python_versions = st.from_regex(

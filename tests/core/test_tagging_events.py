@@ -234,6 +234,10 @@ AROUND = "latest=true\nprefix=a-,onlatest=true\nsuffix=-b,onlatest=true"
         pytest.param("RC2", r"type=match,pattern=/(.*)-(.*)/,group=2",
             tagged("20200110-RC2"), id="slashes and groups"),
         pytest.param("rc2", "type=match,pattern=/RC2/i", tagged("20200110-rc2"), id="flags"),
+        pytest.param("2.0.8-beta.67 beta", """
+            type=semver,pattern={{version}}
+            type=match,pattern=-(alpha|beta|rc),group=1
+            """, EARLY, id="a channel of prereleases"),
         pytest.param("", r"type=match,pattern=\d{9}", tagged("20200110-RC2"), id="no match"),
         pytest.param("pr-12-head", "type=ref,event=pr", event("refs/pull/12/head"),
             id="only the merge ref is a number"),

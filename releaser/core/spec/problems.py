@@ -13,7 +13,7 @@ from releaser.core.spec.models import ImageSpec, Spec
 from releaser.core.spec.nearest import nearest
 from releaser.core.spec.paths import check_inside, check_remote, is_remote
 from releaser.core.spec.tag_fields import policy_of
-from releaser.core.tag_rules import Flavor, Rule
+from releaser.core.tag_rules import Flavor, Rule, RuleType
 from releaser.errors import SpecError
 
 MAX_PROBLEMS = 100
@@ -312,6 +312,19 @@ def _tags_of(spec: Spec, image: str) -> Iterator[tuple[str | None, str | None]]:
     flavor = Flavor.parse(policy.flavor)
     for rule in policy.rules:
         yield rule, f"{flavor.prefix}{rule}{flavor.suffix}"
+    if flavor.latest == "true" or (
+        flavor.latest == "auto" and any(map(_may_be_latest, policy.rules))
+    ):
+        prefix = flavor.prefix if flavor.prefix_latest else ""
+        yield "latest", f"{prefix}latest{flavor.suffix if flavor.suffix_latest else ''}"
+
+
+def _may_be_latest(text: str) -> bool:
+    """Whether ``latest`` follows from a rule at some event."""
+    rule = Rule.parse(text)
+    if rule.type is RuleType.REF:
+        return rule.get("event") == "tag"
+    return rule.type in {RuleType.SEMVER, RuleType.PEP440, RuleType.MATCH}
 
 
 def _places(spec: Spec, image: str) -> tuple[str, ...]:
