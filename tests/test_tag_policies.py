@@ -134,8 +134,9 @@ images:
     ).replace("tags: release", "tags: full")
     with pytest.raises(SpecError, match='"slim" and "api" both get the tag "latest"'):
         load(text)
-    assert load(text.replace("suffix=-slim", '"suffix=-slim,onlatest=true"'))
-    assert load(text.replace("suffix=-slim", "latest=false"))
+    apart = load(text.replace("suffix=-slim", '"suffix=-slim,onlatest=true"'))
+    without = load(text.replace("suffix=-slim", "latest=false"))
+    assert apart.images.keys() == without.images.keys() == {"slim", "api"}
 
 
 def test_each_event_gets_its_tags() -> None:
