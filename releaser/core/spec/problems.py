@@ -13,7 +13,7 @@ from releaser.core.spec.models import ImageSpec, Spec
 from releaser.core.spec.nearest import nearest
 from releaser.core.spec.paths import check_inside, check_remote, is_remote
 from releaser.core.spec.tag_fields import policy_of
-from releaser.core.tag_rules import Flavor, Rule, RuleType
+from releaser.core.tag_rules import Flavor, RuleType, parsed
 from releaser.errors import SpecError
 
 MAX_PROBLEMS = 100
@@ -252,7 +252,7 @@ def _tag_problems(here: Path, rules: tuple[str, ...], spec: Spec) -> Iterator[Pr
         yield Problem(here, "a policy stands alone", f"write tags: {named}")
     elif named is None:
         for index, rule in enumerate(rules):
-            yield from _complaint((*here, index), Rule.parse(rule).check_legal)
+            yield from _complaint((*here, index), parsed(rule).check_legal)
 
 
 def _repository_problems(here: Path, spec: Spec) -> Iterator[Problem]:
@@ -321,7 +321,7 @@ def _tags_of(spec: Spec, image: str) -> Iterator[tuple[str | None, str | None]]:
 
 def _may_be_latest(text: str) -> bool:
     """Whether ``latest`` follows from a rule at some event."""
-    rule = Rule.parse(text)
+    rule = parsed(text)
     if rule.type is RuleType.REF:
         return rule.get("event") == "tag"
     return rule.type in {RuleType.SEMVER, RuleType.PEP440, RuleType.MATCH}

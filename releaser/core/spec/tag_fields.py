@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
 from releaser.core.spec.fields import Flag, refused, refused_as, wanted
 from releaser.core.spec.nearest import nearest
-from releaser.core.tag_rules import Flavor, Rule, lines_of
+from releaser.core.tag_rules import Flavor, Rule, lines_of, parsed
 from releaser.core.tag_rules.words import joined
 from releaser.errors import SpecError
 
@@ -44,7 +44,7 @@ def _rule(value: object) -> str:
             return str(Rule.of(sorted(_texts(value).items())))
         if not isinstance(value, str):
             raise wanted("a rule: text or a map")
-        return value if value.startswith(POLICY) else str(Rule.parse(value))
+        return value if value.startswith(POLICY) else str(parsed(value))
     except SpecError as error:
         raise refused_as(error) from None
 

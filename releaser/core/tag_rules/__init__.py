@@ -7,7 +7,7 @@ a rule gives for an event is decided in :mod:`releaser.core.tagging`.
 from __future__ import annotations
 
 from releaser.core.tag_rules.flavor import Flavor
-from releaser.core.tag_rules.rules import Rule, RuleType
+from releaser.core.tag_rules.rules import Rule, RuleType, parsed
 from releaser.core.tag_rules.words import lines_of
 
-__all__ = ["Flavor", "Rule", "RuleType", "lines_of"]
+__all__ = ["Flavor", "Rule", "RuleType", "lines_of", "parsed"]

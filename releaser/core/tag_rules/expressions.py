@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from releaser.core import template
@@ -75,6 +76,7 @@ def around_calls(text: str) -> tuple[str, ...]:
     return tuple(text[start:end] for start, end in pairwise(ends))
 
 
+@lru_cache(maxsize=4096)  # a thousand images share a few rules
 def names(text: str) -> tuple[str, ...]:
     """The names in ``text``, those of its calls left out.
 

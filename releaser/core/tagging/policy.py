@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
-from releaser.core.tag_rules import Flavor, Rule
+from releaser.core.tag_rules import Flavor, Rule, parsed
 from releaser.core.version import Version
 
 DEFAULT_TAGS = (
@@ -51,14 +50,9 @@ class Policy:
         Raises:
             SpecError: one of them is not legal.
         """
-        return cls(tuple(_parsed(rule) for rule in rules), Flavor.parse(flavor), safety)
+        return cls(tuple(parsed(rule) for rule in rules), Flavor.parse(flavor), safety)
 
     @property
     def ordered(self) -> tuple[Rule, ...]:
         """The rules by priority, and among equals as they are written."""
         return tuple(sorted(self.rules, key=lambda rule: -rule.priority))
-
-
-@lru_cache(maxsize=1024)
-def _parsed(rule: str) -> Rule:
-    return Rule.parse(rule)
