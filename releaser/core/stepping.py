@@ -105,6 +105,7 @@ class Stepper:
             no_cache=spec.no_cache,
             pull=spec.pull,
             shm_size=spec.shm_size,
+            provenance=spec.provenance,
             cache_from=spec.cache_from,
             cache_to=spec.cache_to,
         )

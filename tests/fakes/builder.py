@@ -31,6 +31,7 @@ class StepFields(TypedDict, total=False):
     no_cache: bool
     pull: bool
     shm_size: str | None
+    provenance: str | None
     cache_from: tuple[str, ...]
     cache_to: tuple[str, ...]
 
