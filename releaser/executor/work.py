@@ -204,6 +204,7 @@ class Workers:
                 f"{step.reference} holds another content than was pushed",
                 details=(("pushed", str(local)), ("found", str(manifest.digest))),
             )
+        self._manifests[step.reference] = manifest
         return manifest.digest
 
     def _tag(self, step: TagStep) -> Digest:

@@ -64,6 +64,7 @@ class FakeBuilder:
         batch_size: int = 20,
     ) -> None:
         self.batch_size = batch_size
+        self.at_once = 8
         self.batches: list[tuple[BuildStep, ...]] = []
         self._store = store
         self.failures = dict(failures or {})
