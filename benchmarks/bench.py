@@ -173,7 +173,7 @@ def plans(bench: Bench) -> None:
             continue
         _tell(f"writing {row.images * files:,} files")
         with _folder() as folder:
-            generate.write(folder / "r", Shape(row.images, files))
+            generate.write(folder / "r", Shape(row.images, files, base=generate.PINNED))
             commands = {
                 "bake": ["docker", "buildx", "bake", "-f", "docker-bake.json", "--print"],
                 "releaser": [RELEASER, "plan", "--version", "1.0.0", "--format", "json"],

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TAG = "edge"
+PINNED = f"busybox@sha256:{'0' * 63}1"
+"""A base whose digest nobody has to be asked for."""
 BASE = "busybox:latest"
 
 
@@ -32,6 +34,7 @@ class Shape:
     registry: str | None = None
     provenance: bool = False
     seed: int = 7
+    base: str = BASE
 
 
 def names(count: int) -> list[str]:
@@ -69,7 +72,7 @@ def write(folder: Path, shape: Shape, nonce: str | None = None) -> dict[str, str
         for number in range(shape.files):
             (context / "src" / f"{number:03}.txt").write_text(f"{name} {number} {nonce}\n" * 8)
         (context / "Dockerfile").write_text(
-            f"FROM {parent or BASE}\n"
+            f"FROM {parent or shape.base}\n"
             f"COPY src/ /app/{name}/\n"
             f"RUN echo {name} > /app/{name}/one\n"
             f"RUN cat /app/{name}/*.txt | wc -c > /app/{name}/two\n"

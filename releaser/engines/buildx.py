@@ -31,7 +31,7 @@ from releaser.errors import EngineError, ReleaserError, SetupError, SpecError
 from releaser.interfaces import Listener
 
 BATCH = 10
-"""Images in one solve: more make it dearer for each, fewer start more programs (decision 7)."""
+"""Images in one solve: more make it dearer for each, fewer start more programs (decision 9)."""
 
 _LARGEST_METADATA = 64 * 1024 * 1024
 # Settings of bake, buildx' own git labels, and a date that bake makes a build argument of, would
