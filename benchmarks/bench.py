@@ -1,7 +1,7 @@
 """Measures releaser against ``docker buildx bake``, in turn, on the same repositories and engine.
 
-Every pair begins with a new engine and with repositories of new content, one for each side; which
-side goes first alternates. What a side has done is checked in the registry. Samples are kept in a
+Each side of a pair begins with a new engine and a repository of new content; which side goes first
+alternates. What a side has done is checked in the registry. Samples are kept in a
 file after every pair, so that a run can be ended and gone on with (``--resume``).
 
     python -m benchmarks.bench --pairs 5 --write docs/benchmarks.md
@@ -57,6 +57,8 @@ class Bench:
     scenarios: frozenset[str]
     attestations: tuple[bool, ...]
     keep: Path
+    sides: tuple[str, ...] = SIDES
+    calm: bool = True
     results: Results = field(default_factory=Results)
 
     def wants(self, scenario: str) -> bool:
@@ -124,42 +126,30 @@ def order(pair: int) -> tuple[str, ...]:
 
 
 def chain(bench: Bench, size: int, host: str, *, provenance: bool) -> None:
-    """One pair of a size: a new engine, then each scenario on both sides in turn."""
+    """One pair of a size: each side has a new engine for its scenarios, one after the other."""
     rows = [Row(one, size, provenance) for one in CHAINS.get(size, (PUSH, AGAIN, LEAF))]
     rows = [row for row in rows if bench.wants(row.scenario)]
-    if rows:
-        with place.fresh_engine(place.environment()) as settings, _folder() as folder:
-            sides = _sides(folder, Shape(size, provenance=provenance), settings, host)
-            _in_turn(bench, rows, sides)
-    if size != max(CHAINS) and bench.wants(BUILD):
-        with place.fresh_engine(place.environment()) as settings, _folder() as folder:
-            sides = _sides(folder, Shape(size, provenance=provenance), settings, host)
-            row = Row(BUILD, size, provenance)
-            for name in order(_pair(bench, row)):
-                bench.add(row, name, sides[name].run(push=False))
+    alone = [Row(BUILD, size, provenance)] if size != max(CHAINS) and bench.wants(BUILD) else []
+    for chosen in filter(None, (rows, alone)):
+        for name in order(_pair(bench, chosen[0])):
+            if name in bench.sides and not bench.hopeless(chosen[0], name):
+                if bench.calm:
+                    place.settle()
+                with place.fresh_engine(place.environment()) as settings, _folder() as folder:
+                    prefix = f"{host}/{name}-{uuid.uuid4().hex[:8]}"
+                    shape = Shape(size, registry=prefix, provenance=provenance)
+                    _in_turn(bench, chosen, Side(name, folder / name, shape, settings))
 
 
-def _sides(folder: Path, shape: Shape, settings: Mapping[str, str], host: str) -> dict[str, Side]:
-    made = {}
-    for name in SIDES:
-        prefix = f"{host}/{name}-{uuid.uuid4().hex[:8]}"
-        made[name] = Side(name, folder / name, replace(shape, registry=prefix), settings)
-        made[name].prepare()
-    return made
-
-
-def _in_turn(bench: Bench, rows: list[Row], sides: dict[str, Side]) -> None:
-    gone: set[str] = set()
+def _in_turn(bench: Bench, rows: list[Row], side: Side) -> None:
+    side.prepare()
     for row in rows:
-        for name in order(_pair(bench, row)):
-            side = sides[name]
-            if name in gone or bench.hopeless(row, name):
-                continue
-            changed = {LEAF: generate.leaf, ROOT: generate.root}.get(row.scenario)
-            sample = side.run(changed=changed(side.tree) if changed else None)
-            bench.add(row, name, sample)
-            if not sample.good:
-                gone.add(name)  # what comes after stands on this
+        changed = {LEAF: generate.leaf, ROOT: generate.root}.get(row.scenario)
+        push = row.scenario != BUILD
+        sample = side.run(push=push, changed=changed(side.tree) if changed else None)
+        bench.add(row, side.name, sample)
+        if not sample.good:
+            return  # what comes after stands on this
 
 
 def _pair(bench: Bench, row: Row) -> int:
@@ -254,6 +244,8 @@ def main() -> None:
         frozenset(given.scenarios or ()),
         {"both": (True, False), "on": (True,), "off": (False,)}[given.provenance],
         given.samples,
+        tuple(given.sides),
+        calm=not given.quick,
     )
     given.samples.parent.mkdir(parents=True, exist_ok=True)
     if given.resume and given.samples.exists():
@@ -276,6 +268,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--sizes", type=int, nargs="+", help="images: 50 100 200 1000 10000")
     parser.add_argument("--scenarios", nargs="+", choices=known)
+    parser.add_argument("--sides", nargs="+", choices=SIDES, default=SIDES)
     parser.add_argument("--provenance", choices=("both", "on", "off"), default="both")
     parser.add_argument("--quick", action="store_true", help="one pair of 5 images of everything")
     parser.add_argument("--samples", type=Path, default=place.ROOT / ".engine" / "bench.json")

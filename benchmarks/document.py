@@ -11,7 +11,7 @@ _HEAD = """\
 
 `make bench` writes this page. releaser and `docker buildx bake` run in turn, the first one
 alternating, on repositories of the same shape (`benchmarks/generate.py`: a tree over one base, 20
-files and two RUNs in each image) and on the same engine, which is new and empty for every pair.
+files and two RUNs in each image) and on an engine that is new and empty for each side of a pair.
 Both keep all images in the engine's store and write two tags of each. Times are medians with the
 least and the greatest; the ratio is that of the medians, releaser to bake, and "by pairs" is the
 median of each pair's own ratio, which what else the machine does moves less.
