@@ -254,7 +254,8 @@ def main() -> None:
         for _ in measure(bench):
             pass
     today = dt.datetime.now(dt.UTC).date()
-    text = document.page(bench.results, BARS, place.machine(place.environment()), str(today))
+    machine = [*place.machine(place.environment()), *given.note]
+    text = document.page(bench.results, BARS, machine, str(today))
     sys.stdout.write(text)
     if given.write:
         given.write.write_text(text)
@@ -274,6 +275,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--samples", type=Path, default=place.ROOT / ".engine" / "bench.json")
     parser.add_argument("--resume", action="store_true", help="go on with the samples kept")
     parser.add_argument("--render", action="store_true", help="measure nothing, only print")
+    parser.add_argument("--note", action="append", default=[], help="a line about the machine")
     parser.add_argument("--write", type=Path, metavar="FILE")
     return parser
 

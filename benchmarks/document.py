@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from benchmarks.results import Bar, Results, Row, complaints, cost_table, missed, own_table, table
+from benchmarks.results import (
+    ENOUGH,
+    Bar,
+    Results,
+    Row,
+    complaints,
+    cost_table,
+    few,
+    missed,
+    own_table,
+    table,
+)
 
 _HEAD = """\
 # How fast
@@ -43,6 +54,7 @@ def page(results: Results, bars: Mapping[Row, Bar], machine: Sequence[str], date
         "## Times\n\n" + table(results, bars) + "\n",
         "## releaser to itself\n\n" + own_table(results, own) + "\n",
         "## Bars that are missed\n\n" + _listed(missed(results, bars)),
+        f"## Measured in fewer than {ENOUGH} pairs\n\n" + _listed(few(results, bars)),
         "## Failures\n\n" + _listed(complaints(results)),
         _COST + cost_table(results) + "\n",
         _REPEAT,

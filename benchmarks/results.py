@@ -134,6 +134,12 @@ def complaints(results: Results) -> list[str]:
     return found
 
 
+def few(results: Results, bars: Mapping[Row, Bar]) -> list[str]:
+    """The rows with a bar that were measured in fewer pairs than a verdict needs."""
+    counts = {row: max(len(results.all(row, side)) for side in SIDES) for row in results.samples}
+    return [f"{row.text}: {n}" for row, n in counts.items() if row in bars and n < ENOUGH]
+
+
 def missed(results: Results, bars: Mapping[Row, Bar]) -> list[str]:
     """The bars that are not met, each with how far off it is."""
     found = []

@@ -108,7 +108,7 @@ def test_samples_come_back() -> None:
 def test_the_page_is_whole_even_of_nothing() -> None:
     page = document.page(Results(), BARS, ["a machine"], "2026-01-02")
     assert "* 2026-01-02\n* a machine\n" in page
-    assert page.count("None.") == 2
+    assert page.count("None.") == 3
 
 
 def test_sides_take_turns() -> None:
