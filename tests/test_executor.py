@@ -85,7 +85,7 @@ class Stepwise:
 
     def __init__(self, inner: Builder, before: Callable[[Sequence[BuildStep]], None]) -> None:
         self._inner, self._before = inner, before
-        self.batch_size = inner.batch_size
+        self.batch_size, self.at_once = inner.batch_size, inner.at_once
 
     def check(self, steps: Sequence[BuildStep]) -> None:
         self._inner.check(steps)

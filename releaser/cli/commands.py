@@ -240,12 +240,7 @@ def _say_concerns(plan: Plan) -> None:
 
 def _limits(project: Project, jobs: int | None, keep_going: bool) -> Limits:
     transfers = {name: one.concurrency for name, one in project.spec.registries.items()}
-    return Limits(jobs or default_jobs(), transfers, keep_going)
-
-
-def default_jobs() -> int:
-    """How many images are built at once by default: BuildKit shares the cores among them."""
-    return max(8, 4 * (os.cpu_count() or 1))
+    return Limits(jobs, transfers, keep_going)
 
 
 def _execute(

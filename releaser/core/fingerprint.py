@@ -45,6 +45,7 @@ COUNTED = {
     "ssh": "by id",
     "extra_hosts": "RUN instructions can read them",
     "network": "RUN instructions can see less or more",
+    "provenance": "it is part of the image's index",
     "additional_contexts": "by the files used, the digest of an image, or the URL as written",
 }
 
@@ -124,6 +125,8 @@ def _spec_ingredients(image: ImageSpec, named: AbstractSet[str]) -> Iterable[tup
             yield f"context {name}", source
     if image.network:
         yield "network", image.network
+    if image.provenance:
+        yield "provenance", image.provenance
 
 
 def _hosts(image: ImageSpec) -> Iterable[tuple[str, str]]:

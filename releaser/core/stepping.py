@@ -156,6 +156,7 @@ class Stepper:
             no_cache=spec.no_cache,
             pull=spec.pull and self.world.asked,
             shm_size=spec.shm_size,
+            provenance=spec.provenance,
             cache_from=spec.cache_from,
             cache_to=spec.cache_to,
         )

@@ -71,7 +71,7 @@ class BuildStep:
     """One image to build. Paths are absolute; ``context`` may be a URL.
 
     ``names`` are the references that the engine gives the result; ``labels`` include the
-    fingerprint's.
+    fingerprint's; ``provenance`` has buildx's settings, ``None`` for none at all.
     """
 
     image: str
@@ -92,6 +92,7 @@ class BuildStep:
     no_cache: bool = False
     pull: bool = False
     shm_size: str | None = None
+    provenance: str | None = None
     cache_from: tuple[str, ...] = ()
     cache_to: tuple[str, ...] = ()
 

@@ -47,9 +47,12 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much at once: images built, and transfers to each registry by name."""
+    """How much at once: images built, and transfers to each registry by name.
 
-    jobs: int = 8
+    ``jobs`` is ``None`` where the builder knows best.
+    """
+
+    jobs: int | None = None
     transfers: Mapping[str, int] = field(default_factory=dict)
     keep_going: bool = False
 
@@ -100,7 +103,8 @@ class _Run:
         self._stop, self._clock, self._grace = stop, clock, grace
         self._begin = clock()
         nodes = [Node(one.key, one.needs, _pool(one.step), one.stage) for one in plan.steps]
-        capacity = {BUILD_POOL: limits.jobs, ENGINE_POOL: ENGINE_CALLS}
+        jobs = limits.jobs or (doers.builder.at_once if doers.builder else 1)
+        capacity = {BUILD_POOL: jobs, ENGINE_POOL: ENGINE_CALLS}
         for node in nodes:
             name = node.pool.partition(":")[2]
             capacity.setdefault(node.pool, limits.transfers.get(name, TRANSFERS))

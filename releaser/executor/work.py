@@ -221,6 +221,7 @@ class Workers:
                 f"{step.reference} holds another content than was pushed",
                 details=(("pushed", str(local)), ("found", str(manifest.digest))),
             )
+        self._manifests[step.reference] = manifest
         return manifest.digest
 
     def _record(self, step: RecordStep) -> None:

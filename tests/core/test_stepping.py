@@ -284,6 +284,7 @@ def test_a_build_step_carries_all_that_the_builder_needs() -> None:
                 "no_cache": "true",
                 "pull": "true",
                 "shm_size": "64m",
+                "provenance": "true",
                 "cache_from": ["type=gha"],
                 "cache_to": ["type=gha,mode=max"],
             }
@@ -311,6 +312,7 @@ def test_a_build_step_carries_all_that_the_builder_needs() -> None:
         no_cache=True,
         pull=True,
         shm_size="64m",
+        provenance="mode=min",
         cache_from=("type=gha",),
         cache_to=("type=gha,mode=max",),
     )
