@@ -159,6 +159,7 @@ CASES: dict[str, Change] = {
     "ssh": spec("ssh: [default]", "ssh: [deploy]"),
     "host": spec("10.0.0.1", "10.0.0.2"),
     "network": spec("ssh: [default]", "ssh: [default]\n    network: none"),
+    "provenance": spec("ssh: [default]", "ssh: [default]\n    provenance: true"),
     "platforms": spec("defaults: {", "defaults: {platforms: [linux/arm64], "),
     "base-moved": base_moves,
     "base-replaced": dockerfile("base/Dockerfile", "busybox:latest", "busybox:2"),

@@ -29,7 +29,7 @@ SCHEME = "2"
 
 KINDS = (
     "scheme", "dockerfile", "base", "arg", "file", "platforms", "url", "context",
-    "label", "secret", "ssh", "host", "network", "upstream",
+    "label", "secret", "ssh", "host", "network", "provenance", "upstream",
 )  # fmt: skip
 """The first words of all ingredients, the telling ones first."""
 
