@@ -122,7 +122,7 @@ class PushStep:
 
     It goes under its fingerprint's tag, which nobody else uses; where that may not be kept, under
     the first of its public tags: ``kind`` is that tag's, and ``before`` the digest that it was seen
-    to have.
+    to have. With ``overwrite`` it goes up even where there is something under its fingerprint.
     """
 
     image: str
@@ -130,6 +130,7 @@ class PushStep:
     reference: Reference
     kind: TagKind | None = None
     before: Digest | None = None
+    overwrite: bool = False
 
     @property
     def key(self) -> str:

@@ -14,6 +14,8 @@ from releaser.core.oci import Platform
 from releaser.core.plan import Mode
 from releaser.core.planner import make_plan
 from releaser.core.resolve import ResolvedImage, render_image
+from releaser.core.steps import TagKind
+from releaser.core.tag_policy import SkippedTag, WantedTag
 from releaser.core.version import Version, between_tags, dirty, highest, tagged_version
 from releaser.errors import SetupError, SpecError
 from releaser.interfaces import Engine
@@ -97,8 +99,10 @@ def prepare(project: Project, adapters: Adapters, request: Request) -> Prepared:
     source, version, engine = found.source, found.version, found.engine
     offline = request.offline
     bases = observed_bases(project, found.images, engine, adapters.registry, offline=offline)
-    prints = fingerprints(project, adapters.contexts, found.images, bases)
-    candidates = _candidates(project, found.selection, prints, found.known, version, source)
+    wanted = _wanted(project, found)
+    release = _release(found, wanted)
+    prints = fingerprints(project, adapters.contexts, found.images, bases, release=release)
+    candidates = _candidates(project, found, prints, wanted)
     held, keeping = RegistryFacts(), project.spec.fingerprints
     if request.mode is Mode.PUBLISH and not offline:
         held = registry_facts(adapters.registry, candidates, keeping)
@@ -142,21 +146,19 @@ def _ask_engine(
         return None, None, error
 
 
-def _candidates(
-    project: Project,
-    selection: Selection,
-    prints: Mapping[str, Fingerprint],
-    known: Callable[[str], Mapping[str, str]],
-    version: Version | None,
-    source: SourceFacts,
-) -> list[Candidate]:
-    spec = project.spec
-    found = []
-    for name in selection.closure:
-        rules = spec.images[name].tags
-        rules = tag_policy.default_tags(version) if rules is None else rules
+Wanted = Mapping[str, tuple[tuple[WantedTag, ...], tuple[SkippedTag, ...]]]
+
+
+def _wanted(project: Project, found: Survey) -> Wanted:
+    """The tags that each image wants, and the rules that give none."""
+    wanted = {}
+    for name in found.selection.closure:
+        rules = project.spec.images[name].tags
+        rules = tag_policy.default_tags(found.version) if rules is None else rules
         try:
-            wanted, skipped = tag_policy.evaluate(rules, known(name), version, source)
+            wanted[name] = tag_policy.evaluate(
+                rules, found.known(name), found.version, found.source
+            )
         except SpecError as error:
             raise SpecError(
                 f'tags of image "{name}": {error.message}',
@@ -164,8 +166,30 @@ def _candidates(
                 details=error.details,
                 hint=error.hint,
             ) from None
+    return wanted
+
+
+def _release(found: Survey, wanted: Wanted) -> str | None:
+    """What tells this release from every other one; ``None`` where none of its tags is for ever.
+
+    The same release made again, here or elsewhere, is the same one.
+    """
+    tags = (tag for tags, _ in wanted.values() for tag in tags)
+    if not any(tag.kind is TagKind.IMMUTABLE for tag in tags):
+        return None
+    return " ".join(str(part) for part in (found.version, found.source.commit) if part)
+
+
+def _candidates(
+    project: Project, found: Survey, prints: Mapping[str, Fingerprint], wanted: Wanted
+) -> list[Candidate]:
+    spec, selection = project.spec, found.selection
+    candidates = []
+    for name in selection.closure:
+        tags, skipped = wanted[name]
         repositories = tuple((r, spec.repository(name, r)) for r in spec.push_to(name))
-        chosen = name in selection.chosen
-        image = selection.resolved[name]
-        found.append(Candidate(image, prints[name], wanted, skipped, repositories, chosen))
-    return found
+        if not tags and not spec.fingerprints.tags:
+            repositories = ()  # there is no tag to upload it under
+        image, chosen = selection.resolved[name], name in selection.chosen
+        candidates.append(Candidate(image, prints[name], tags, skipped, repositories, chosen))
+    return candidates
