@@ -5,7 +5,7 @@ SHELL := /bin/bash
 PYTEST := . .engine/env && .venv/bin/python -m pytest
 ARGS ?=
 
-.PHONY: help engine demo test test-all lint down
+.PHONY: help engine demo test test-all bench lint down
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,11 +25,15 @@ test-all: ## run all tests
 	@.ci/engine >/dev/null
 	@$(PYTEST) $(ARGS)
 
+bench: ## measure against docker buildx bake (ARGS='--quick', '--sizes 50 --pairs 5', …)
+	@.ci/engine >/dev/null
+	@. .engine/env && .venv/bin/python -m benchmarks.bench --write docs/benchmarks.md $(ARGS)
+
 lint: ## check style, types and the layers
 	@.ci/engine venv
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
-	.venv/bin/mypy --strict releaser tests
+	.venv/bin/mypy --strict releaser tests benchmarks
 	.venv/bin/lint-imports
 	.venv/bin/python -m pytest -q tests/test_architecture.py
 

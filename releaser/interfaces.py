@@ -32,6 +32,9 @@ class Builder(Protocol):
     batch_size: int
     """How many images one call of :meth:`build` should be given at most; 1: no links inside."""
 
+    at_once: int
+    """How many images it should be given at once, in several calls, where nobody says otherwise."""
+
     def check(self, steps: Sequence[BuildStep]) -> None:
         """Raise :class:`SetupError` where it cannot work, :class:`SpecError` where a step asks for
         what it cannot do (naming the image and the field)."""

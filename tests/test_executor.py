@@ -35,7 +35,7 @@ from tests.build import picture
 from tests.fakes.registry import FakeRegistry
 from tests.world import Heard, World
 
-PREFIXES = {"main": "main.example/x", "other": "other.example/y"}
+PREFIXES = {"main": "main.example/x", "other": "other.example/y", "near": "localhost:5000/z"}
 
 
 def world(text: str, registries: Sequence[str] = ("main",)) -> World:
@@ -85,7 +85,7 @@ class Stepwise:
 
     def __init__(self, inner: Builder, before: Callable[[Sequence[BuildStep]], None]) -> None:
         self._inner, self._before = inner, before
-        self.batch_size = inner.batch_size
+        self.batch_size, self.at_once = inner.batch_size, inner.at_once
 
     def check(self, steps: Sequence[BuildStep]) -> None:
         self._inner.check(steps)
@@ -213,6 +213,37 @@ def test_no_more_transfers_at_once_than_each_registry_allows() -> None:
 
 
 # -- pushes and tags
+
+
+def test_uploads_to_this_machine_wait_until_all_is_built_and_others_do_not() -> None:
+    made = world("a; b: a; c: b", ["main", "near"])
+    uploaded = threading.Event()
+
+    def before(batch: Sequence[BuildStep]) -> None:
+        if batch[0].image != "a":
+            assert uploaded.wait(10)
+
+    class Hears(Heard):
+        def on(self, event: Event) -> None:
+            super().on(event)
+            if isinstance(event, StepFinished) and event.key == "push:a@main":
+                uploaded.set()
+
+    made.builder.batch_size = 1
+    heard = Hears()
+    result = executed(made, builder=Stepwise(made.builder, before), listener=heard)
+    assert result.error is None
+    started = [one.key for one in heard.events if isinstance(one, StepStarted)]
+    assert started.index("push:a@main") < started.index("build:c")
+    built = max(started.index(f"build:{image}") for image in "abc")
+    assert all(started.index(f"push:{image}@near") > built for image in "abc")
+
+
+def test_a_failed_build_does_not_keep_other_uploads_to_this_machine_waiting() -> None:
+    made = world("a; b; c: b", ["near"])
+    made.builder.failures = {"b": EngineError("no")}
+    result = executed(made, limits=Limits(keep_going=True))
+    assert "push:a@near" in keys(result, Outcome.DONE)
 
 
 def test_a_push_is_believed_when_the_registry_gives_back_what_was_built() -> None:

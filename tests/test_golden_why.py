@@ -159,6 +159,7 @@ CASES: dict[str, Change] = {
     "ssh": spec("ssh: [default]", "ssh: [deploy]"),
     "host": spec("10.0.0.1", "10.0.0.2"),
     "network": spec("ssh: [default]", "ssh: [default]\n    network: none"),
+    "provenance": spec("ssh: [default]", "ssh: [default]\n    provenance: true"),
     "platforms": spec("defaults: {", "defaults: {platforms: [linux/arm64], "),
     "base-moved": base_moves,
     "base-replaced": dockerfile("base/Dockerfile", "busybox:latest", "busybox:2"),
@@ -172,6 +173,14 @@ CASES: dict[str, Change] = {
     ),
     "unpinned-url": dockerfile(
         "services/api/Dockerfile", "RUN last", "ADD https://example.com/x.tar /x"
+    ),
+    "unpinned-url-again": all_of(
+        dockerfile(
+            "services/api/Dockerfile",
+            "RUN last",
+            "ADD https://user:hidden@example.com/x.tar?token=hidden /x",
+        ),
+        lambda world: released_again(world, "1.4.9"),
     ),
     "upstream-with-an-unpinned-url": dockerfile(
         "base/Dockerfile", "COPY etc", "ADD https://github.com/acme/x.git#main /x\nCOPY etc"
@@ -195,6 +204,10 @@ CASES: dict[str, Change] = {
     "image-where-the-record-was": image_under_record,
     "other-repository": spec("registry.example/shop", "registry.example/new"),
 }
+
+
+def released_again(world: World, version: str) -> None:
+    assert world.release(version=version).error is None
 
 
 def released() -> World:
@@ -233,6 +246,16 @@ def test_nothing_secret_is_said_or_kept() -> None:
     kept = world.registry.read_record(Reference.parse(f"{API}:fp-record-api"))
     assert kept is not None
     assert "-secret" not in said + zlib.decompress(kept).decode()
+
+
+def test_logins_and_queries_of_urls_are_neither_said_nor_kept() -> None:
+    world = again("unpinned-url-again")
+    plan = world.plan(version="1.5.0")
+    kept = world.registry.read_record(Reference.parse(f"{API}:fp-record-api"))
+    assert kept is not None
+    names = [name for name, _ in Record.unpack(kept).ingredients if name.startswith("url")]
+    assert names == ["url https://example.com/x.tar?…"]
+    assert "hidden" not in why_text(plan, ["api"]) + plan_text(plan) + plan.to_json()
 
 
 def test_as_json_every_upstream_of_a_change_is_there() -> None:

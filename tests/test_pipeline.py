@@ -192,7 +192,7 @@ def test_a_dirty_tree() -> None:
 def test_nothing_to_name_a_release_by() -> None:
     made = world()
     made.source = SourceFacts()
-    with pytest.raises(SetupError, match="neither a version nor a commit"):
+    with pytest.raises(SetupError, match="no image would get a tag"):
         refuse(made.prepare(), push=True, allow_dirty=False)
     refuse(made.prepare(version="1.0.0"), push=True, allow_dirty=False)
 

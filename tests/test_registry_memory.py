@@ -5,6 +5,9 @@ The whole product runs, on fakes.
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
+
 import pytest
 
 from releaser.core.events import Notice, Outcome
@@ -13,7 +16,8 @@ from releaser.core.oci import Digest, Reference, Repository
 from releaser.core.plan import Action, Mode, Plan
 from releaser.core.record import Record
 from releaser.errors import RegistryError, SetupError, StepError, UnknownError
-from tests.world import World
+from tests.fakes.engine import FakeEngine
+from tests.world import BASE, BUSYBOX, World
 
 HEAD = "version: 1\nproject: shop\nregistries: {main: registry.example/shop}\n"
 TAGS = 'defaults: {tags: ["{{version}}", "{{major}}.{{minor}}", latest]}\n'
@@ -218,7 +222,112 @@ def test_what_is_not_pinned_is_built_in_every_release_with_what_stands_on_it() -
 
 
 def test_a_release_that_was_made_is_not_made_again_for_what_is_not_pinned() -> None:
-    assert not unpinned().plan().changes
+    world = unpinned()
+    world.engine.stored.clear()
+    assert not world.plan().changes
+    assert world.release(version="1.4.3").error is None
+    assert not world.plan().changes  # nor is an older one
+
+
+def test_what_is_not_pinned_is_built_for_a_new_version_of_the_same_commit() -> None:
+    world = unpinned()
+    world.source = replace(world.source, tags=("v1.4.2", "v1.4.3"))
+    assert actions(world.plan()) == {"base": Action.BUILD, "api": Action.BUILD}
+
+
+def test_a_dependant_is_built_on_what_was_released_alone_before_it() -> None:
+    world = unpinned()
+    world.builder.salt = "later"
+    assert world.release("base", version="1.4.3").error is None
+    assert actions(world.plan(version="1.4.3")) == {"base": Action.UP_TO_DATE, "api": Action.BUILD}
+
+
+def test_one_release_has_one_content_in_all_registries() -> None:
+    world = unpinned(SPEC.replace("shop}\n", "shop, hub: hub.example/shop}\n", 1))
+    world.builder.salt = "later"
+    whole, world.spec = world.spec, SPEC
+    assert world.release(version="1.4.3").error is None
+    world.spec = whole
+    assert {image.action for image in world.plan(version="1.4.3").images} == {Action.COPY}
+    assert world.release(version="1.4.3").error is None
+    at = {world.registry.tag_of(f"{host}.example/shop/api:1.4.3") for host in ("registry", "hub")}
+    assert len(at) == 1
+
+
+def test_without_a_tag_that_never_moves_there_is_no_release_to_be_found_again() -> None:
+    world = unpinned(SPEC.replace(TAGS, "defaults: {tags: [latest]}\n"))
+    before = world.registry.tag_of(f"{API}:latest")
+    world.builder.salt = "later"
+    assert actions(world.plan()) == {"base": Action.BUILD, "api": Action.BUILD}
+    assert world.release().error is None
+    assert world.registry.tag_of(f"{API}:latest") != before
+
+
+def test_triggers_of_an_image_of_ours_may_use_anything_of_its_dependants_contexts() -> None:
+    base = "FROM busybox:latest\nONBUILD COPY f /f\n"
+    world = World(SPEC, {**FILES, "base/Dockerfile": base, "api/Dockerfile": "FROM base\n"})
+    world.files["/project/api/f"] = "one"
+    assert world.release().error is None
+    world.files["/project/api/f"] = "two"
+    assert actions(world.plan(version="1.4.3")) == {"base": Action.RETAG, "api": Action.BUILD}
+
+
+# -- two at once -----------------------------------------------------------------------------
+
+
+def raced(after: str) -> tuple[World, World]:
+    """Two engines that build one release at once; the second is done when the first is at the
+    call ``after``."""
+    one, two = World(SPEC, FILES), World(SPEC, FILES)
+    two.registry = one.registry
+    two.engine = FakeEngine(two._upload, bases={BUSYBOX: BASE})
+    two.builder.salt = "other"
+    prepared, other = one.prepare(), two.prepare()
+    method = getattr(one.registry, after)
+    fired = threading.Event()
+
+    def first_the_other(*arguments: object) -> object:
+        if not fired.is_set():
+            fired.set()
+            assert two.run(other).error is None
+        return method(*arguments)
+
+    setattr(one.registry, after, first_the_other)
+    result = one.run(prepared)
+    assert result.error is None, (result.error, result.error.details)
+    return one, two
+
+
+@pytest.mark.parametrize("after", ["manifest", "put", "check_push"])
+def test_of_two_releases_of_one_version_at_once_the_first_tag_decides(after: str) -> None:
+    one, two = raced(after)
+    for world in (one, two):
+        assert not world.plan().changes
+    for image in ("base", "api"):
+        named = {
+            world.registry.tag_of(f"registry.example/shop/{image}:{tag}")
+            for tag in ("1.4.2", "1.4", "latest", content_tag(world, image))
+            for world in (one, two)
+        }
+        assert len(named) == 1
+
+
+def content_tag(world: World, image: str) -> str:
+    return next(one.fingerprint.tag for one in world.plan().images if one.name == image)
+
+
+def test_two_images_of_one_content_in_one_repository_are_one() -> None:
+    images = "".join(
+        f"  {name}: {{context: base, repository: shared, tags: ['{{{{version}}}}-{name}']}}\n"
+        for name in ("one", "two")
+    )
+    world = World(f"{HEAD}images:\n{images}", FILES)
+    assert world.release().error is None
+    shared = {
+        world.registry.tag_of(f"registry.example/shop/shared:1.4.2-{n}") for n in ("one", "two")
+    }
+    assert len(shared) == 1
+    assert not world.plan().changes
 
 
 def test_a_release_that_was_cut_off_is_finished_with_what_was_built() -> None:

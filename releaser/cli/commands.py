@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,7 @@ from releaser.core.saved_plan import MAX_BYTES, SavedPlan, check_unmoved
 from releaser.errors import ReleaserError, SetupError, SpecError
 from releaser.executor import Limits
 from releaser.interfaces import Listener
+from releaser.observe import seen_from
 from releaser.pipeline import Adapters, Prepared, Project, Request, check, prepare, refuse
 from releaser.pipeline import run as run_plan
 
@@ -107,7 +109,8 @@ def affected(
     now = load_project(file, var)
     with revision(now.root, since) as folder:
         path = Path(folder) / Path(now.at(()).file).name
-        before = load_project(path, var, now.spec.project) if path.is_file() else None
+        with _told_as(since, folder):
+            before = load_project(path, var, now.spec.project) if path.is_file() else None
         found = compare(now, contexts(), before, contexts())
     if output_format is DataFormat.JSON:
         images = [one.as_json() for one in sorted(found, key=lambda one: one.name)]
@@ -116,6 +119,15 @@ def affected(
         return
     for one in found:
         sys.stdout.write(f"{one.name}  {one.how}  {one.because}".rstrip() + "\n")
+
+
+@contextmanager
+def _told_as(since: str, folder: str) -> Iterator[None]:
+    """Complaints about the files of another revision, which people know as ``REF:path``."""
+    try:
+        yield
+    except SpecError as error:
+        raise seen_from(error, folder, f"{since}:") from None
 
 
 def build(
@@ -240,12 +252,7 @@ def _say_concerns(plan: Plan) -> None:
 
 def _limits(project: Project, jobs: int | None, keep_going: bool) -> Limits:
     transfers = {name: one.concurrency for name, one in project.spec.registries.items()}
-    return Limits(jobs or default_jobs(), transfers, keep_going)
-
-
-def default_jobs() -> int:
-    """How many images are built at once by default: BuildKit shares the cores among them."""
-    return max(8, 4 * (os.cpu_count() or 1))
+    return Limits(jobs, transfers, keep_going)
 
 
 def _execute(

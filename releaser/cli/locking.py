@@ -47,7 +47,7 @@ def lock(
     request = Request(version=version)
     if check:
         found = check_lock(project, adapters(project), request)
-        _show(path, found, SEEN, output_format)
+        _show(path, found, SEEN, output_format, current=not found)
         return 10 if found else 0
     check_writable(path)
     moving = tuple(references or ()) if update else None
@@ -57,7 +57,7 @@ def lock(
         from releaser.loader import lock_text
 
         write_atomically(path, lock_text(relocked.lock))
-    _show(path, relocked.differences, DONE, output_format)
+    _show(path, relocked.differences, DONE, output_format, current=True)
     return 0
 
 
@@ -80,7 +80,12 @@ def lock_file(project: Project) -> Path:
 
 
 def _show(
-    path: Path, found: Iterable[Difference], words: Mapping[Kind, str], output_format: DataFormat
+    path: Path,
+    found: Iterable[Difference],
+    words: Mapping[Kind, str],
+    output_format: DataFormat,
+    *,
+    current: bool,
 ) -> None:
     """Print what was found or done, one line for each base image."""
     changes = tuple(found)
@@ -88,7 +93,7 @@ def _show(
         data = {
             "schema": 1,
             "lock": path.name,
-            "current": not changes,
+            "current": current,
             "changes": [_as_json(one, words) for one in changes],
         }
         sys.stdout.write(json.dumps(data, indent=2) + "\n")

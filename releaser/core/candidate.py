@@ -33,6 +33,11 @@ class Candidate:
         """The image's name."""
         return self.image.name
 
+    @property
+    def is_of_one_release(self) -> bool:
+        """Whether its fingerprint names the release it is for (it fetches something unpinned)."""
+        return any(name == "release" for name, _ in self.fingerprint.ingredients)
+
     def record(self, version: str | None = None, commit: str | None = None) -> Record:
         """What it is made of, to be kept with its release."""
         made = self.fingerprint

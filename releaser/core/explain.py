@@ -40,6 +40,10 @@ class Explainer:
         record = self.world.records.get(candidate.name)
         match record:
             case Record():
+                if record.image != candidate.name:
+                    return Build(
+                        Reason(ReasonCode.RECORD_UNREADABLE, f"it is that of {record.image[:80]}")
+                    )
                 comparison = self._compare(record, candidate)
                 return Build(_compared(candidate, comparison, upstream), comparison)
             case Unreadable(why):
@@ -80,6 +84,9 @@ def _compared(
     first = (own or comparison.own or comparison.changes)[0]
     if first.kind == "upstream":
         return Reason(ReasonCode.UPSTREAM_CHANGED, root_cause(upstream_of(first), upstream))
+    always = always_built(candidate)
+    if first.kind == "release" and always is not None:
+        return always
     more = len(comparison.own) - 1
     rest = f" (and {more} more)" if more else ""
     return Reason(_code(first), shown(first) + rest)
@@ -92,14 +99,6 @@ def always_built(candidate: Candidate) -> Reason | None:
         return None
     rest = f" (and {len(urls) - 1} more)" if len(urls) > 1 else ""
     return Reason(ReasonCode.ALWAYS_BUILT, f"{urls[0]} is not pinned{rest}")
-
-
-def is_always_built(decision: Decision) -> bool:
-    """Whether an image is built because of something that is not pinned, its own or an upstream's.
-
-    Its fingerprint then says nothing of its content, nor do those of what stands on it.
-    """
-    return isinstance(decision, Build) and decision.unpinned
 
 
 def is_new(upstream: Decision) -> bool:
@@ -150,10 +149,14 @@ def _instructions(change: Change) -> str:
 
 def value_of(change: Change, value: str | None) -> str:
     """One of the two values of a change, for people."""
+    if value is None and change.kind == "base":
+        return "not used"
     if value is None or (change.kind == "arg" and not value):
         return "unset"
     if change.kind == "base" and value.startswith("sha256:"):
         return value[:19]
+    if change.kind == "release":
+        return " ".join(part[:7] if len(part) == 40 else part for part in value.split())
     return clipped(value.removeprefix("=") if change.kind == "arg" else value) or '""'
 
 

@@ -29,7 +29,7 @@ SCHEME = "2"
 
 KINDS = (
     "scheme", "dockerfile", "base", "arg", "file", "platforms", "url", "context",
-    "label", "secret", "ssh", "host", "network", "upstream",
+    "label", "secret", "ssh", "host", "network", "provenance", "release", "upstream",
 )  # fmt: skip
 """The first words of all ingredients, the telling ones first."""
 
@@ -45,6 +45,7 @@ COUNTED = {
     "ssh": "by id",
     "extra_hosts": "RUN instructions can read them",
     "network": "RUN instructions can see less or more",
+    "provenance": "it is part of the image's index",
     "additional_contexts": "by the files used, the digest of an image, or the URL as written",
 }
 
@@ -87,12 +88,14 @@ def fingerprint(
     files: Mapping[str, ContextFacts],
     bases: Mapping[str, Digest | None],
     upstreams: Mapping[str, Fingerprint],
+    release: str | None = None,
 ) -> Fingerprint:
     """The fingerprint of an image with what its Dockerfile uses on each of its platforms.
 
     ``files`` are the files used of each local context by name (``""`` is the main one), ``bases``
     the digests of the base images by reference, ``upstreams`` the fingerprints of the images it
-    needs by what its Dockerfile calls them. The labels and args of ``image`` are rendered.
+    needs by what its Dockerfile calls them; ``release`` is what it is built for anew each time,
+    where it cannot be known by what it is made of. The labels and args of ``image`` are rendered.
     """
     # Pairs and not a map: two stages may give one ARG different values, and both count.
     found = [("scheme", SCHEME), ("platforms", " ".join(sorted(map(str, uses))))]
@@ -103,6 +106,8 @@ def fingerprint(
     found.extend((f"base {name}", str(digest or "unknown")) for name, digest in bases.items())
     found.extend((f"upstream {name}", upstream.value) for name, upstream in upstreams.items())
     found.extend(_file_ingredients(files))
+    if release is not None:
+        found.append(("release", release))
     return of_ingredients(found)
 
 
@@ -124,6 +129,8 @@ def _spec_ingredients(image: ImageSpec, named: AbstractSet[str]) -> Iterable[tup
             yield f"context {name}", source
     if image.network:
         yield "network", image.network
+    if image.provenance:
+        yield "provenance", image.provenance
 
 
 def _hosts(image: ImageSpec) -> Iterable[tuple[str, str]]:

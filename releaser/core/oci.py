@@ -30,6 +30,7 @@ _COMPONENT_ALONE = re.compile(_COMPONENT)
 _PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:.]+\])(?::[0-9]{{1,5}})?")
+_LOOPBACK = re.compile(r"127(?:\.[0-9]{1,3}){3}")
 _PLATFORM_PART = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 
 
@@ -116,6 +117,12 @@ class Repository:
         if registry == DOCKER_HUB and _COMPONENT_ALONE.fullmatch(path):
             path = f"library/{path}"
         return cls(registry, path)
+
+    @property
+    def on_this_machine(self) -> bool:
+        """Whether its registry is reached without a network."""
+        host = self.registry.rpartition(":")[0] or self.registry
+        return host in {"localhost", "[::1]"} or bool(_LOOPBACK.fullmatch(host))
 
     @property
     def familiar(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from releaser.core.candidate import Candidate, World
-from releaser.core.explain import Explainer, always_built, is_always_built, root_cause
+from releaser.core.explain import Explainer, always_built, root_cause
 from releaser.core.facts import Concern, LocalImage
 from releaser.core.oci import Digest, Reference
 from releaser.core.plan import (
@@ -30,6 +30,7 @@ from releaser.core.rebuild import (
     decide_local,
     decide_published,
     decide_unasked,
+    is_always_built,
 )
 from releaser.core.spec import KEEP_ALL, Keeping
 from releaser.core.stepping import Stepper
@@ -136,31 +137,15 @@ class _Planner:
     def _always_built(
         self, candidate: Candidate, upstream: Mapping[str, Decision]
     ) -> Reason | None:
-        """Why an image is built whatever there is already, or ``None`` where it is not.
-
-        A release that has begun to write its immutable tags is finished with what it built.
-        """
-        if self._begun(candidate):
-            return None
-        reason = always_built(candidate)
-        if reason is not None:
-            return reason
+        """Why an image is built whatever there is already, or ``None`` where it is not."""
+        if self.mode is Mode.LOCAL or not candidate.is_of_one_release:
+            reason = always_built(candidate)
+            if reason is not None:
+                return reason
         for edge in candidate.image.edges:
             if is_always_built(upstream[edge.needs]):
                 return Reason(ReasonCode.UPSTREAM_CHANGED, root_cause(edge.needs, upstream))
         return None
-
-    def _begun(self, candidate: Candidate) -> bool:
-        if self.mode is Mode.LOCAL:
-            return False
-        held, published = self.world.registries.digests, candidate.published
-        return any(
-            wanted.kind is TagKind.IMMUTABLE
-            and held.get(reference) is not None
-            and held.get(reference) == held.get(published[registry])
-            for registry, wanted, reference in candidate.references
-            if registry in published
-        )
 
     def _drop_unneeded(self, decisions: dict[str, Decision]) -> None:
         """An image that goes nowhere is built only where something that is built stands on it."""

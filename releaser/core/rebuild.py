@@ -91,6 +91,14 @@ class Reuse:
 Decision = Build | Push | Copy | Reuse
 
 
+def is_always_built(decision: Decision) -> bool:
+    """Whether an image is built because of something that is not pinned, its own or an upstream's.
+
+    Its fingerprint then says nothing of its content, nor do those of what stands on it.
+    """
+    return isinstance(decision, Build) and decision.unpinned
+
+
 def decide_published(
     published: Mapping[str, Reference],
     digests: Mapping[Reference, Digest | None],

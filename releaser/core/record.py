@@ -24,6 +24,8 @@ MAX_BYTES = 64 * 1024 * 1024
 """How large a record may become when it is unpacked."""
 
 _HASH = re.compile(r"\b[0-9a-f]{64}\b")
+_LOGIN = re.compile(r"//[^/@\s]*@")
+_QUERY = re.compile(r"\?[^#\s]+")
 _TAG = re.compile(r"[^A-Za-z0-9._-]")
 
 Ingredients = tuple[tuple[str, str], ...]
@@ -60,7 +62,7 @@ class Record:
         commit: str | None = None,
     ) -> Record:
         """A record of ingredients as a fingerprint has them."""
-        kept = tuple((name, _kept(name, value)) for name, value in ingredients)
+        kept = tuple((_kept_name(name), _kept(name, value)) for name, value in ingredients)
         return cls(image, fingerprint, kept, version, commit)
 
     @classmethod
@@ -111,8 +113,19 @@ def record_reference(repository: Repository, image: str) -> Reference:
     return repository.tagged(tag)
 
 
+def without_credentials(url: str) -> str:
+    """``url`` without a login and without what its query says: tokens stand there."""
+    return _QUERY.sub("?…", _LOGIN.sub("//", url))
+
+
+def _kept_name(name: str) -> str:
+    return without_credentials(name) if name.startswith("url") else name
+
+
 def _kept(name: str, value: str) -> str:
     kind, _, rest = name.partition(" ")
+    if kind == "context":
+        return without_credentials(value)
     if kind.partition("@")[0] == "arg" and value.startswith("=") and looks_secret(rest):
         return "=" + hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:12]
     return value if kind.startswith("base") else _HASH.sub(lambda found: found[0][:12], value)

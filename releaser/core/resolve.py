@@ -17,6 +17,7 @@ from releaser.core.facts import ContextFacts
 from releaser.core.fingerprint import Fingerprint, fingerprint
 from releaser.core.graph import Edge, Mention, Owners, edges_of
 from releaser.core.oci import Digest, Platform
+from releaser.core.record import without_credentials
 from releaser.core.spec import ImageSpec, is_remote
 from releaser.errors import Location, SpecError
 
@@ -25,6 +26,7 @@ IMAGE_SCHEMES = (PULLED, "target:", "service:")
 _COMMIT = re.compile(r"(?:#|[?&](?:commit|checksum|ref)=)[0-9a-f]{40}(?:[0-9a-f]{24})?(?:[:&#]|$)")
 """A Git URL's whole commit: ``…git#<commit>[:folder]``, or BuildKit's query form of it."""
 
+ANYTHING = PathUse((".",), 0, "ONBUILD")
 At = Callable[[tuple[str | int, ...]], Location]
 
 
@@ -33,7 +35,8 @@ class ResolvedImage:
     """An image with its Dockerfile read: ``uses`` has one entry for each platform.
 
     ``bases`` are the mentions of images from elsewhere; ``folders`` the additional contexts that
-    are folders, by name.
+    are folders, by name. ``triggered`` tells that an image of ours that it stands on has ONBUILD
+    instructions: they may use anything of its context.
     """
 
     name: str
@@ -44,6 +47,7 @@ class ResolvedImage:
     edges: tuple[Edge, ...]
     bases: tuple[Mention, ...]
     folders: tuple[tuple[str, str], ...]
+    triggered: bool = False
 
     @property
     def platforms(self) -> tuple[Platform, ...]:
@@ -53,13 +57,24 @@ class ResolvedImage:
     def paths(self, context: str = "") -> tuple[PathUse, ...]:
         """What the reached stages take from one context (``""``: the main one), on any platform."""
         wanted = context or None
-        found = (path for _, use in self.uses for path in use.paths if path.context == wanted)
+        found = [path for _, use in self.uses for path in use.paths if path.context == wanted]
+        if self.triggered and not context:
+            found.append(ANYTHING)
         return tuple(dict.fromkeys(found))
+
+    @property
+    def has_triggers(self) -> bool:
+        """Whether it leaves instructions to be run in the builds that stand on it (ONBUILD)."""
+        return any(
+            instruction.keyword == "ONBUILD"
+            for _, use in self.uses
+            for instruction in use.stages[-1].instructions
+        )
 
     @property
     def unpinned(self) -> tuple[str, ...]:
         """What its build fetches with nothing said of its content: a URL without a checksum, a Git
-        repository without a commit."""
+        repository without a commit. Logins and queries are left out."""
         urls = {use.url for _, used in self.uses for use in used.urls if not is_pinned(use)}
         named = {name for _, used in self.uses for name in used.contexts}
         remote = {
@@ -67,7 +82,7 @@ class ResolvedImage:
             for name, source in self.spec.additional_contexts
             if name in named and is_unpinned_source(source)
         }
-        return tuple(sorted(urls | remote))
+        return tuple(sorted(map(without_credentials, urls | remote)))
 
     def path_of(self, context: str, path: str, root: str) -> str:
         """A file of one of its contexts, seen from ``root``."""
@@ -79,11 +94,17 @@ class ResolvedImage:
         files: Mapping[str, ContextFacts],
         bases: Mapping[str, Digest | None],
         upstreams: Mapping[str, Fingerprint],
+        release: str | None = None,
     ) -> Fingerprint:
-        """Its fingerprint, given the files used of each context and what it stands on."""
+        """Its fingerprint, given the files used of each context and what it stands on.
+
+        ``release`` names what is released: an image that fetches something unpinned is another one
+        in every release, since nothing else tells whether it changed.
+        """
         own = {base.name: bases.get(base.reference) for base in self.bases}
         needed = {_called(edge): upstreams[edge.needs] for edge in self.edges}
-        return fingerprint(self.spec, dict(self.uses), files, own, needed)
+        release = release if self.unpinned else None
+        return fingerprint(self.spec, dict(self.uses), files, own, needed, release)
 
 
 def render_image(

@@ -68,7 +68,8 @@ def check_unmoved(saved: SavedPlan, now: Plan) -> None:
         raise PlanError(
             "the saved plan is stale: the world has moved since",
             details=moved[:40],
-            hint="look at a fresh plan, and save it: releaser plan -o plan.json",
+            hint="look at a fresh plan, and save it outside every build context: "
+            "releaser plan -o plan.json",
         )
 
 

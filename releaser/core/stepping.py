@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from releaser.core.candidate import Candidate, World
@@ -12,7 +12,7 @@ from releaser.core.facts import FINGERPRINT_LABEL, IMAGE_LABEL, LocalImage
 from releaser.core.graph import Mention
 from releaser.core.oci import Digest, Reference
 from releaser.core.plan import ImagePlan, Mode, PlannedStep, ReferencePlan, TagAction
-from releaser.core.rebuild import Build, Copy, Decision, Push, Reuse
+from releaser.core.rebuild import Build, Copy, Decision, Push, Reuse, is_always_built
 from releaser.core.record import record_reference
 from releaser.core.resolve import IMAGE_SCHEMES, ResolvedImage
 from releaser.core.spec import KEEP_ALL, Keeping, is_remote
@@ -98,7 +98,9 @@ class Stepper:
         """An upload to each registry: under the fingerprint's tag, or else under a public one."""
         for registry in registries:
             if self.keeping.tags:
-                yield PushStep(image.name, registry, candidate.published[registry])
+                again = is_always_built(self.decisions[candidate.name])
+                reference = candidate.published[registry]
+                yield PushStep(image.name, registry, reference, overwrite=again)
             elif public := _first_public(image, registry):
                 reference, before = public.reference, public.before
                 yield PushStep(image.name, registry, reference, public.kind, before)
@@ -156,6 +158,7 @@ class Stepper:
             no_cache=spec.no_cache,
             pull=spec.pull and self.world.asked,
             shm_size=spec.shm_size,
+            provenance=spec.provenance,
             cache_from=spec.cache_from,
             cache_to=spec.cache_to,
         )
@@ -202,18 +205,31 @@ class Stepper:
         first = self._upload_stage + 1
         stages = {rank: first + n for n, rank in enumerate(sorted({rank for rank, _ in steps}))}
         steps.sort(key=lambda ranked: ranked[0])
-        return [PlannedStep(step, stage=stages[rank]) for rank, step in steps]
+        return list(_in_turn(PlannedStep(step, stage=stages[rank]) for rank, step in steps))
 
     def _tag_source(self, image: ImagePlan, one: ReferencePlan) -> Reference:
         """What a public tag is read from: a reference of its repository with the content."""
         repository = one.reference.repository
-        if self.keeping.tags:
-            return repository.tagged(image.fingerprint.tag)
         held = dict(image.digests).get(one.registry)
-        public = _first_public(image, one.registry)
         if held is not None:
             return repository.at(held)
+        if self.keeping.tags:
+            return repository.tagged(image.fingerprint.tag)
+        public = _first_public(image, one.registry)
         return public.reference if public else one.reference
+
+
+def _in_turn(steps: Iterable[PlannedStep]) -> Iterable[PlannedStep]:
+    """The tags of an image that never move one after another: of two releases at once, the one
+    that writes the first of them decides which content all of them name."""
+    last: dict[tuple[str, str], str] = {}
+    for one in steps:
+        if isinstance(one.step, TagStep) and one.step.kind is TagKind.IMMUTABLE:
+            place = (one.step.image, one.step.registry)
+            yield replace(one, needs=(last[place],) if place in last else ())
+            last[place] = one.key
+        else:
+            yield one
 
 
 def _first_public(image: ImagePlan, registry: str) -> ReferencePlan | None:

@@ -71,7 +71,7 @@ class BuildStep:
     """One image to build. Paths are absolute; ``context`` may be a URL.
 
     ``names`` are the references that the engine gives the result; ``labels`` include the
-    fingerprint's.
+    fingerprint's; ``provenance`` has buildx's settings, ``None`` for none at all.
     """
 
     image: str
@@ -92,6 +92,7 @@ class BuildStep:
     no_cache: bool = False
     pull: bool = False
     shm_size: str | None = None
+    provenance: str | None = None
     cache_from: tuple[str, ...] = ()
     cache_to: tuple[str, ...] = ()
 
@@ -121,7 +122,7 @@ class PushStep:
 
     It goes under its fingerprint's tag, which nobody else uses; where that may not be kept, under
     the first of its public tags: ``kind`` is that tag's, and ``before`` the digest that it was seen
-    to have.
+    to have. With ``overwrite`` it goes up even where there is something under its fingerprint.
     """
 
     image: str
@@ -129,6 +130,7 @@ class PushStep:
     reference: Reference
     kind: TagKind | None = None
     before: Digest | None = None
+    overwrite: bool = False
 
     @property
     def key(self) -> str:

@@ -109,7 +109,8 @@ def _target(step: BuildStep, targets: Mapping[str, str]) -> Definition:
         "output": ["type=docker"],
     }
     # Attestations hold times and ids: with them every build has another digest.
-    attest = ["type=provenance,disabled=true", "type=sbom,disabled=true"]
+    provenance = step.provenance or "disabled=true"
+    attest = [f"type=provenance,{provenance}", "type=sbom,disabled=true"]
     return {key: value for key, value in fields.items() if value} | {"attest": attest}
 
 

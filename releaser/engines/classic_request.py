@@ -36,6 +36,7 @@ def refused_fields(step: BuildStep) -> Iterator[str]:
         ("ssh", step.ssh),
         ("additional_contexts", step.contexts),
         ("cache_to", step.cache_to),
+        ("provenance", step.provenance),
     ):
         if value:
             yield field

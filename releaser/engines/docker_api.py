@@ -40,6 +40,7 @@ class DockerApi:
 
     name = "docker-api"
     batch_size = 1
+    at_once = 8
 
     def __init__(self, connection: Connection, *, idle_seconds: float = IDLE_SECONDS) -> None:
         self._connection = connection

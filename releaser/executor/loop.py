@@ -47,9 +47,12 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much at once: images built, and transfers to each registry by name."""
+    """How much at once: images built, and transfers to each registry by name.
 
-    jobs: int = 8
+    ``jobs`` is ``None`` where the builder knows best.
+    """
+
+    jobs: int | None = None
     transfers: Mapping[str, int] = field(default_factory=dict)
     keep_going: bool = False
 
@@ -100,11 +103,14 @@ class _Run:
         self._stop, self._clock, self._grace = stop, clock, grace
         self._begin = clock()
         nodes = [Node(one.key, one.needs, _pool(one.step), one.stage) for one in plan.steps]
-        capacity = {BUILD_POOL: limits.jobs, ENGINE_POOL: ENGINE_CALLS}
+        jobs = limits.jobs or (doers.builder.at_once if doers.builder else 1)
+        capacity = {BUILD_POOL: jobs, ENGINE_POOL: ENGINE_CALLS}
         for node in nodes:
             name = node.pool.partition(":")[2]
             capacity.setdefault(node.pool, limits.transfers.get(name, TRANSFERS))
         self._pools = tuple(dict.fromkeys(node.pool for node in nodes))
+        self._unbuilt = {key for key, step in self._steps.items() if isinstance(step, BuildStep)}
+        self._patient = {_pool(step) for step in self._steps.values() if _is_near(step)}
         self._schedule = Schedule(nodes, capacity)
         self._workers = Workers(self._steps, doers, listener, clock, self)
         self._records: dict[str, StepRecord] = {}
@@ -150,6 +156,8 @@ class _Run:
             if pool == BUILD_POOL:
                 self._start_builds()
                 continue
+            if pool in self._patient and self._unbuilt:
+                continue
             for key in self._schedule.ready(pool):
                 self._begin_step(key)
                 self._hand_out(partial(self._workers.do, key), key)
@@ -194,6 +202,7 @@ class _Run:
             self._stopping = True
 
     def _record(self, done: Done, blocked_by: str | None = None) -> None:
+        self._unbuilt.discard(done.key)
         image = self._steps[done.key].image
         began = self._started.get(done.key, self._begin) - self._begin
         end = (done.outcome, done.seconds, done.error, blocked_by, done.digest)
@@ -224,6 +233,14 @@ class _Run:
         if self._stop.signal is not None and any(r.outcome is not Outcome.DONE for r in records):
             return InterruptedRunError(self._stop.signal)
         return next((one.error for one in records if one.outcome is Outcome.FAILED), None)
+
+
+def _is_near(step: Step) -> bool:
+    """Whether an upload needs no network, so that it only takes the processors from the builds.
+
+    Uploads to elsewhere mostly wait, and are hidden behind the builds (decision 9).
+    """
+    return isinstance(step, PushStep) and step.reference.repository.on_this_machine
 
 
 def _pool(step: Step) -> str:

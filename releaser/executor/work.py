@@ -20,6 +20,8 @@ from releaser.core.events import (
     Outcome,
     StepProgress,
 )
+from releaser.core.facts import FINGERPRINT_LABEL
+from releaser.core.fingerprint import tag_of
 from releaser.core.oci import Digest, Manifest, Reference
 from releaser.core.steps import (
     BuildStep,
@@ -204,24 +206,38 @@ class Workers:
         return self._doers.engine
 
     def _push(self, step: PushStep) -> Digest:
-        """Upload, and believe only what the registry then gives back (its bytes are hashed)."""
-        if step.kind is not None:
-            now = self._doers.registry.digest(step.reference)
-            if now != step.before:
-                raise _taken(step, self._ids.get(step.image), now)
-        self._engine().push(step.reference, _Named(self._listener, step.key, step.image))
-        manifest = self._doers.registry.manifest(step.reference)
-        if manifest is None:
-            raise RegistryError(
-                f"{step.reference} was pushed and is not there", hint="run it again"
-            )
+        """Upload, and believe only what the registry then gives back (its bytes are hashed).
+
+        What another release has uploaded meanwhile under the same fingerprint is as good as ours.
+        """
+        registry, reference = self._doers.registry, step.reference
+        now = registry.digest(reference)
+        if step.kind is not None and now != step.before:
+            raise _taken(step, self._ids.get(step.image), now)
+        if step.kind is None and now is not None and not step.overwrite:
+            return self._kept(reference, registry.manifest(reference)).digest
+        self._engine().push(reference, _Named(self._listener, step.key, step.image))
+        manifest = self._kept(reference, registry.manifest(reference))
         local = self._ids.get(step.image)
-        if local and local not in {manifest.digest, manifest.config, *manifest.children}:
+        parts = {manifest.digest, manifest.config, *manifest.children}
+        if local and local not in parts and not self._is_ours(reference, manifest.digest):
             raise RegistryError(
-                f"{step.reference} holds another content than was pushed",
+                f"{reference} holds another content than was pushed",
                 details=(("pushed", str(local)), ("found", str(manifest.digest))),
             )
         return manifest.digest
+
+    def _kept(self, reference: Reference, manifest: Manifest | None) -> Manifest:
+        """A manifest that was read back, remembered for the tags that shall name it."""
+        if manifest is None:
+            raise RegistryError(f"{reference} was pushed and is not there", hint="run it again")
+        self._manifests[reference] = manifest
+        return manifest
+
+    def _is_ours(self, source: Reference, digest: Digest) -> bool:
+        """Whether an image says that it was built from what the tag of ``source`` stands for."""
+        labels = self._doers.registry.labels(source.repository.at(digest)) or {}
+        return tag_of(labels.get(FINGERPRINT_LABEL, "")) == str(source.tag)
 
     def _record(self, step: RecordStep) -> None:
         """Keep what an image is made of. No release fails for want of it: it only explains."""
@@ -246,13 +262,28 @@ class Workers:
         if now == manifest.digest:
             return manifest.digest
         if now != step.before:
-            raise _taken(step, manifest.digest, now)
+            adopted = self._adopted(step, now)
+            if adopted is None:
+                raise _taken(step, manifest.digest, now)
+            return adopted
         try:
             registry.put(step.repository, tag, manifest)
         except RegistryError as error:
             if self._look_again(step, error) != manifest.digest:
                 raise
         return manifest.digest
+
+    def _adopted(self, step: TagStep, now: Digest | None) -> Digest | None:
+        """What a release of the same content has published meanwhile; its other tags follow it."""
+        source, tag = step.source, step.source.tag
+        if now is None or tag is None or not self._is_ours(source, now):
+            return None
+        theirs = self._doers.registry.manifest(source.repository.at(now))
+        if theirs is None:
+            return None
+        self._doers.registry.put(source.repository, tag, theirs)
+        self._manifests[source] = theirs
+        return theirs.digest
 
     def _look_again(self, step: TagStep, error: RegistryError) -> Digest | None:
         """What a tag names after a write that failed: an answer can get lost after the deed."""

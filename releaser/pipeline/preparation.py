@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from releaser.core import tagging
 from releaser.core.candidate import Candidate, World
@@ -20,6 +20,7 @@ from releaser.core.oci import Platform
 from releaser.core.plan import Mode
 from releaser.core.planner import make_plan
 from releaser.core.resolve import ResolvedImage, render_image
+from releaser.core.steps import TagKind
 from releaser.core.tagging import Outcome, Policy, Safety, Situation, default_tags, evaluate
 from releaser.core.version import Version, between_tags, dirty, highest, tagged_version
 from releaser.errors import SetupError, SpecError
@@ -104,8 +105,10 @@ def prepare(project: Project, adapters: Adapters, request: Request) -> Prepared:
     source, version, engine = found.source, found.version, found.engine
     offline = request.offline
     bases = observed_bases(project, found.images, engine, adapters.registry, offline=offline)
-    prints = fingerprints(project, adapters.contexts, found.images, bases)
-    candidates = _candidates(project, found, prints, int(adapters.clock()))
+    wanted = _wanted(project, found, int(adapters.clock()))
+    release = _release(found, wanted.values())
+    prints = fingerprints(project, adapters.contexts, found.images, bases, release=release)
+    candidates = _candidates(project, found, prints, wanted)
     held, keeping = RegistryFacts(), project.spec.fingerprints
     if request.mode is Mode.PUBLISH and not offline:
         held = registry_facts(adapters.registry, candidates, keeping)
@@ -149,30 +152,21 @@ def _ask_engine(
         return None, None, error
 
 
-def _candidates(
-    project: Project, found: Survey, prints: Mapping[str, Fingerprint], now: int
-) -> list[Candidate]:
-    spec, event = project.spec, event_of(found.source, now)
+def _wanted(project: Project, found: Survey, now: int) -> Mapping[str, Outcome]:
+    """The tags that each image wants, and the rules that give none."""
+    event = event_of(found.source, now)
     # A saved plan commands the version that it was made with: only another one is a person's word.
     commanded = str(found.version) != str(version_of(found.source, None))
-    candidates = []
-    for name in found.selection.closure:
-        at = Situation(
-            version=found.version,
-            source=found.source,
-            event=event,
-            image=name,
-            project=spec.project,
-            commanded=commanded,
-        )
-        tags = _tags(project, name, at)
-        repositories = tuple((r, spec.repository(name, r)) for r in spec.push_to(name))
-        chosen = name in found.selection.chosen
-        image = found.selection.resolved[name]
-        candidates.append(
-            Candidate(image, prints[name], tags.wanted, tags.skipped, repositories, chosen)
-        )
-    return candidates
+    situation = Situation(
+        version=found.version,
+        source=found.source,
+        event=event,
+        image="",
+        project=project.spec.project,
+        commanded=commanded,
+    )
+    names = found.selection.closure
+    return {name: _tags(project, name, replace(situation, image=name)) for name in names}
 
 
 def _tags(project: Project, name: str, at: Situation) -> Outcome:
@@ -189,3 +183,34 @@ def _tags(project: Project, name: str, at: Situation) -> Outcome:
             details=error.details,
             hint=error.hint,
         ) from None
+
+
+def _release(found: Survey, wanted: Iterable[Outcome]) -> str | None:
+    """What tells this release from every other one; ``None`` where none of its tags is for ever.
+
+    The same release made again, here or elsewhere, is the same one.
+    """
+    tags = (tag for outcome in wanted for tag in outcome.wanted)
+    if not any(tag.kind is TagKind.IMMUTABLE for tag in tags):
+        return None
+    return " ".join(str(part) for part in (found.version, found.source.commit) if part)
+
+
+def _candidates(
+    project: Project,
+    found: Survey,
+    prints: Mapping[str, Fingerprint],
+    wanted: Mapping[str, Outcome],
+) -> list[Candidate]:
+    spec, selection = project.spec, found.selection
+    candidates = []
+    for name in selection.closure:
+        tags = wanted[name]
+        repositories = tuple((r, spec.repository(name, r)) for r in spec.push_to(name))
+        if not tags.wanted and not spec.fingerprints.tags:
+            repositories = ()  # there is no tag to upload it under
+        image, chosen = selection.resolved[name], name in selection.chosen
+        candidates.append(
+            Candidate(image, prints[name], tags.wanted, tags.skipped, repositories, chosen)
+        )
+    return candidates

@@ -5,7 +5,7 @@ from __future__ import annotations
 from releaser.core.events import Outcome, RunResult
 from releaser.core.oci import Repository
 from releaser.core.plan import Plan
-from releaser.core.steps import BuildStep, CopyStep, PushStep, RecordStep, Step, TagStep
+from releaser.core.steps import BuildStep, CopyStep, PushStep, RecordStep, TagStep
 from releaser.errors import (
     InternalError,
     InterruptedRunError,
@@ -48,8 +48,10 @@ def refuse(
             hint="commit them, or pass --allow-dirty",
         )
     if push and not any(image.references for image in prepared.plan.images):
+        skipped = {one.rule: one.reason for image in prepared.plan.images for one in image.skipped}
         raise SetupError(
-            "no image would get a tag: there is neither a version nor a commit to name them by",
+            "no image would get a tag: none of the rules gives one here",
+            details=list(skipped.items())[:20],
             hint="pass --version 1.0.0, or release from a git checkout",
         )
     if push and source.shallow and not given_version and not source.tags:
@@ -114,23 +116,33 @@ def run(
     return RunResult(result.records, outcome_error(plan, result))
 
 
-def _is_public(step: Step) -> bool:
-    """Whether a step writes what people pull by."""
-    return isinstance(step, TagStep) or (isinstance(step, PushStep) and step.kind is not None)
+def _written(plan: Plan, result: RunResult) -> tuple[list[str], list[str]]:
+    """What people pull by: the references that were written, and those that should have been.
+
+    An upload without a fingerprint's tag writes a public tag too.
+    """
+    found: dict[str, bool] = {}
+    for one in plan.steps:
+        step = one.step
+        if isinstance(step, TagStep) or (isinstance(step, PushStep) and step.kind is not None):
+            done = result.records[step.key].outcome is Outcome.DONE
+            found[str(step.reference)] = done or found.get(str(step.reference), False)
+    written = [reference for reference, done in found.items() if done]
+    return written, [reference for reference in found if reference not in written]
 
 
 def outcome_error(plan: Plan, result: RunResult) -> ReleaserError | None:
     """The error that a run ends in: partly published is told apart from nothing public changed."""
-    tags = [result.records[one.key] for one in plan.steps if _is_public(one.step)]
-    moved = [one for one in tags if one.outcome is Outcome.DONE]
+    written, missing = _written(plan, result)
     failed = [one for one in result.records.values() if one.error is not None]
-    if moved and len(moved) < len(tags):
+    if written and missing:
         cause = result.error.message if result.error else "it did not end"
+        count = f"{len(written)} of {len(written) + len(missing)} tags were written"
         return PartialError(
-            f"partly published: {len(moved)} of {len(tags)} tags were written: {cause}",
+            f"partly published: {count}: {cause}",
             details=[
-                *(("written", one.key.removeprefix("tag:")) for one in moved[:20]),
-                *(("missing", t.key.removeprefix("tag:")) for t in tags if t not in moved),
+                *(("written", reference) for reference in written[:20]),
+                *(("missing", reference) for reference in missing),
             ][:40],
             hint="run it again: it will do what is missing",
         )

@@ -6,7 +6,7 @@ import platform
 import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from releaser.core.fingerprint import Fingerprint
 from releaser.core.graph import ImageGraph, Owners, select
@@ -62,6 +62,9 @@ def build_graph(
         complaints.extend(not_offered(resolved, project.lock or Lock()))
     if complaints:
         raise SpecError.together(complaints)
+    for name, image in resolved.items():
+        if any(resolved[edge.needs].has_triggers for edge in image.edges):
+            resolved[name] = replace(image, triggered=True)
     edges = tuple(edge for image in resolved.values() for edge in image.edges)
     graph = ImageGraph(tuple(spec.images), edges)
     closure = graph.with_upstreams(chosen)
@@ -100,8 +103,9 @@ def fingerprints(
     bases: Mapping[str, Digest | None],
     *,
     strict: bool = True,
+    release: str | None = None,
 ) -> dict[str, Fingerprint]:
-    """The fingerprints of ``images`` (upstreams first).
+    """The fingerprints of ``images`` (upstreams first), as parts of ``release``.
 
     Raises:
         SpecError: a context or (where ``strict``) a COPY source is missing.
@@ -110,7 +114,7 @@ def fingerprints(
         files = all_files(contexts, images, project.at, strict=strict)
     prints: dict[str, Fingerprint] = {}
     for image in images:
-        prints[image.name] = image.fingerprint(files[image.name], bases, prints)
+        prints[image.name] = image.fingerprint(files[image.name], bases, prints, release)
     return prints
 
 

@@ -11,6 +11,7 @@ from releaser.core.plan import Action, ImagePlan, Mode, Plan, ReferencePlan, Tag
 from releaser.core.rebuild import ReasonCode
 from releaser.core.steps import TagStep
 from releaser.reports.run import Run, digests_of, image_outcome
+from releaser.reports.words import clean
 
 _MARKS = {TagAction.CREATE: "+", TagAction.MOVE: "~", TagAction.KEEP: "=", TagAction.REFUSE: "!"}
 _REASONS = {
@@ -77,7 +78,7 @@ def counts(images: Iterable[ImagePlan]) -> str:
 def reason_words(image: ImagePlan) -> str:
     """Why an image gets the action it gets, as a person would say it."""
     words = _REASONS[image.reason.code]
-    return f"{words}: {image.reason.detail}" if image.reason.detail else words
+    return f"{words}: {clean(image.reason.detail)}" if image.reason.detail else words
 
 
 def _reference_lines(references: Iterable[ReferencePlan]) -> Iterator[str]:

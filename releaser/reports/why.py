@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from releaser.core.comparison import Change, How, renamed
 from releaser.core.explain import upstream_of, value_of
-from releaser.core.plan import Action, ImagePlan, Plan
+from releaser.core.plan import Action, ImagePlan, Plan, TagAction
 from releaser.reports.text import reason_words
 from releaser.reports.words import clean
 
@@ -14,6 +14,12 @@ SCHEMA = 1
 MOST = 50
 """How many changes of one image are shown to a person."""
 
+_KINDS = {
+    "base": "base image",
+    "host": "extra host",
+    "url": "ADD",
+    "release": "not pinned, so built for each release",
+}
 _SETTLED = {
     Action.UP_TO_DATE: "is up to date",
     Action.RETAG: "is not built, only tagged",
@@ -75,18 +81,21 @@ def _lines(
 ) -> Iterator[str]:
     compared = image.comparison
     what = f"{image.name} {_SETTLED[image.action]}"
+    for one in image.references:
+        if one.action is TagAction.REFUSE:
+            yield f"{one.reference} is refused: {one.reason} ({one.before})"
     if image.action is not Action.BUILD or compared is None or not compared.changes:
         yield f"{what}: {reason_words(image)}"
         return
     count = len(compared.changes)
     differ = "1 thing differs" if count == 1 else f"{count} things differ"
-    yield f"{what}: {differ} from {compared.since or 'its last release'}"
+    yield f"{what}: {differ} from {clean(compared.since) or 'its last release'}"
     lines = list(_own_lines(compared.own))
     yield from (f"  {clean(line)}" for line in lines[:MOST])
     if len(lines) > MOST:
         yield f"  … and {len(lines) - MOST} lines more (--format json has all)"
     for change in _upstreams(image):
-        yield f"  upstream {change.name} {_HOW[change.how]}"
+        yield clean(f"  upstream {change.name} {_HOW[change.how]}")
         upstream = upstream_of(change)
         if upstream in known and upstream not in above and change.how is not How.REMOVED:
             below = _lines(known[upstream], known, above | {image.name})
@@ -114,7 +123,7 @@ def _own_lines(changes: Sequence[Change]) -> Iterator[str]:
 
 def _what(change: Change) -> str:
     """A changed ingredient by its kind and its name."""
-    kind = {"base": "base image", "host": "extra host", "url": "ADD"}.get(change.kind, change.kind)
+    kind = _KINDS.get(change.kind, change.kind)
     return f"{kind}{_where(change)} {change.name}".rstrip()
 
 

@@ -36,8 +36,9 @@ class GitSource:
         Raises:
             SetupError: git refuses the repository, cannot read it, or takes too long.
         """
-        if not Path(self.directory).is_dir():
-            return SourceFacts()
+        here = Path(self.directory).resolve()
+        if not any(map(_is_repository, (here, *here.parents))):
+            return SourceFacts()  # git would say so too, after a long import
         try:
             checkout = _Checkout(GitProgram(self.directory, self._environment))
             said, about = ci.event(self._environment), event_facts(self._environment)
@@ -47,6 +48,11 @@ class GitSource:
         except _NoRepositoryError as error:
             why = "git does not take it for a repository"
             return _without(self.directory, why, error.args[0])
+
+
+def _is_repository(folder: Path) -> bool:
+    """Whether git might take ``folder`` for a checkout, or for a repository without one."""
+    return (folder / ".git").exists() or (folder / "objects").is_dir()
 
 
 class _NoRepositoryError(Exception):

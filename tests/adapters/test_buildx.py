@@ -418,12 +418,14 @@ def test_what_is_there_passes(tmp_path: Path) -> None:
 
 def test_what_the_classic_store_cannot_hold_is_told_of_all_images(tmp_path: Path) -> None:
     several = (Platform("linux", "amd64"), Platform("linux", "arm64"))
-    steps = [step("a", platforms=several), step("b", cache_to=("type=local,dest=/x",))]
+    exporting = step("b", cache_to=("type=local,dest=/x",))
+    steps = [step("a", platforms=several), exporting, step("c", provenance="mode=min")]
     with pytest.raises(SpecError) as caught:
         Buildx(environment=installed(tmp_path)).check(steps)
     assert [dict(p.details)["field"] for p in caught.value.problems] == [
         "images.a.platforms",
         "images.b.cache_to",
+        "images.c.provenance",
     ]
 
 

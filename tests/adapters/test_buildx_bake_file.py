@@ -56,6 +56,7 @@ def test_every_field() -> None:
         no_cache=True,
         pull=True,
         shm_size="128m",
+        provenance="mode=max",
         cache_from=("type=registry,ref=shop/cache",),
         cache_to=("type=inline",),
     )
@@ -82,7 +83,7 @@ def test_every_field() -> None:
         "cache-from": ["type=registry,ref=shop/cache"],
         "cache-to": ["type=inline"],
         "output": ["type=docker"],
-        "attest": ATTEST,
+        "attest": ["type=provenance,mode=max", "type=sbom,disabled=true"],
     }
 
 

@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -404,7 +404,24 @@ def test_cancel_ends_the_command_in_the_engine_too(bench: Bench) -> None:
     assert [type(result).__name__ for result in results] == ["BuildCancelled"]
 
 
-def test_provenance_changes_no_digest(bench: Bench) -> None:
+def test_provenance_is_kept_beside_the_image(bench: Bench) -> None:
+    base = bench.step("base", "FROM busybox\nCOPY file /\n", provenance="mode=min")
+    api = bench.step("api", "FROM base\nRUN cat /file\n", provenance="mode=max")
+    bench.built(base)
+    built = bench.built(replace(api, links=(Link("base", ("base",), bench.name("base")),)))
+    archive, blobs = bench.folder / "api.tar", bench.folder / "blobs" / "sha256"
+    bench.docker("save", "--output", str(archive), str(bench.name("api")))
+    with tarfile.open(archive) as tar:
+        tar.extractall(bench.folder, filter="data")
+    index = json.loads((blobs / built.image_id.value.removeprefix("sha256:")).read_text())
+    kinds = [
+        one.get("annotations", {}).get("vnd.docker.reference.type") for one in index["manifests"]
+    ]
+    assert kinds == [None, "attestation-manifest"]
+    assert any(b"https://slsa.dev/provenance" in one.read_bytes() for one in blobs.iterdir())
+
+
+def test_without_provenance_a_digest_is_a_manifests(bench: Bench) -> None:
     built = bench.built(bench.step("api", "FROM busybox\nCOPY file /\n"))
     shown = bench.docker("image", "inspect", str(bench.name("api")))
     assert built.image_id.value in shown

@@ -192,9 +192,10 @@ def test_fields_that_need_buildkit(rig: Rig) -> None:
         contexts=(NamedContext("c", "/c"),),
         cache_from=("type=gha",),
         cache_to=("type=inline",),
+        provenance="mode=min",
     )
-    fields = ["platforms", "secrets", "ssh", "additional_contexts", "cache_to", "cache_from"]
-    assert complaints(rig, given) == [f'"{name}"' for name in fields]
+    fields = ["platforms", "secrets", "ssh", "additional_contexts", "cache_to", "provenance"]
+    assert complaints(rig, given) == [f'"{name}"' for name in [*fields, "cache_from"]]
     assert complaints(rig, replace(rig.step(), context="https://x/y.git")) == ['"context"']
 
 

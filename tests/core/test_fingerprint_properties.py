@@ -173,6 +173,7 @@ FIELDS: dict[str, tuple[object, object]] = {
     "repository": ("here", "there"),
     "push_to": (["r"], []),
     "tags": (["one"], ["two"]),
+    "provenance": (False, True),
     "no_cache": (False, True),
     "pull": (False, True),
     "shm_size": ("1g", "2g"),

@@ -175,3 +175,22 @@ def test_a_canonical_platform_stays_as_it_is(text: str) -> None:
     except SpecError:
         return
     assert Platform.parse(str(platform)) == platform
+
+
+@pytest.mark.parametrize(
+    ("text", "near"),
+    [
+        ("localhost/a", True),
+        ("localhost:5000/a", True),
+        ("127.0.0.1:5000/a", True),
+        ("127.1.2.3/a", True),
+        ("[::1]:5000/a", True),
+        ("localhost.example/a", False),
+        ("10.127.0.0.1/a", False),
+        ("127.0.0.1.example/a", False),
+        ("ghcr.io/a", False),
+        ("a", False),
+    ],
+)
+def test_which_registries_are_on_this_machine(text: str, *, near: bool) -> None:
+    assert Repository.parse(text).on_this_machine is near

@@ -455,7 +455,9 @@ class Play:
         assert self.registries.get(step.reference) == step.before
         if step.kind is TagKind.IMMUTABLE:
             assert step.before is None
-        self.registries[step.reference] = self.registries[step.source]
+        if step.source.digest is not None:
+            assert step.source.digest in self.held(step.source)
+        self.registries[step.reference] = step.source.digest or self.registries[step.source]
 
     def held(self, reference: Reference) -> set[Digest]:
         return {

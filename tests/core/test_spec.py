@@ -128,6 +128,29 @@ def test_sizes(size: str) -> None:
     assert image(shm_size=size).shm_size == size
 
 
+@pytest.mark.parametrize(
+    ("written", "settings"),
+    [
+        ("true", "mode=min"),
+        (True, "mode=min"),
+        ("no", None),
+        (None, None),
+        ("mode=max", "mode=max"),
+        ("mode=max,builder-id=https://ci.example/7", "mode=max,builder-id=https://ci.example/7"),
+    ],
+)
+def test_provenance(written: object, settings: str | None) -> None:
+    assert image(provenance=written).provenance == settings
+
+
+@pytest.mark.parametrize(
+    "written", ["", "max", "mode=most", "mode=max,", "disabled=true", "type=sbom", 3, ["mode=max"]]
+)
+def test_other_provenance_is_refused(written: object) -> None:
+    with pytest.raises(ValidationError):
+        image(provenance=written)
+
+
 def test_platforms_are_canonical() -> None:
     assert image(platforms=["linux/x86_64"]).platforms == (Platform("linux", "amd64"),)
 

@@ -113,7 +113,7 @@ def test_a_tag_step_says_what_it_shall_name_and_what_it_names_now() -> None:
     asked = request("api", tags=["{{version}}", "latest"])
     content = f"{API}:{marks(asked)['api']}"
     plan = asked.plan(World(registry({content: ONE, f"{API}:latest": digest("old")})))
-    source = Reference.parse(content)
+    source = Reference.parse(content).repository.at(ONE)
     assert [one.step for one in plan.steps] == [
         TagStep("api", "ghcr", Reference.parse(f"{API}:1.4.2"), TagKind.IMMUTABLE, source),
         TagStep(
@@ -125,6 +125,22 @@ def test_a_tag_step_says_what_it_shall_name_and_what_it_names_now() -> None:
             digest("old"),
         ),
     ]
+
+
+def test_a_tag_of_what_is_yet_to_be_built_is_read_from_the_fingerprints_tag() -> None:
+    asked = request("api", tags=["latest"])
+    (step,) = (one.step for one in asked.plan().steps if isinstance(one.step, TagStep))
+    assert step.source == Reference.parse(f"{API}:{marks(asked)['api']}")
+
+
+def test_tags_that_never_move_are_written_one_after_another() -> None:
+    plan = request("api", BOTH, ["{{version}}", "sha-{{sha}}", "v{{version}}", "latest"]).plan()
+    chains = {one.key: one.needs for one in plan.steps if isinstance(one.step, TagStep)}
+    for prefix in (f"tag:{API}:", "tag:docker.io/acme/api:"):
+        assert chains[f"{prefix}1.4.2"] == ()
+        assert chains[f"{prefix}sha-abc1234"] == (f"{prefix}1.4.2",)
+        assert chains[f"{prefix}v1.4.2"] == (f"{prefix}sha-abc1234",)
+        assert chains[f"{prefix}latest"] == ()
 
 
 def test_a_copy_names_its_source_by_digest() -> None:
@@ -284,6 +300,7 @@ def test_a_build_step_carries_all_that_the_builder_needs() -> None:
                 "no_cache": "true",
                 "pull": "true",
                 "shm_size": "64m",
+                "provenance": "true",
                 "cache_from": ["type=gha"],
                 "cache_to": ["type=gha,mode=max"],
             }
@@ -311,6 +328,7 @@ def test_a_build_step_carries_all_that_the_builder_needs() -> None:
         no_cache=True,
         pull=True,
         shm_size="64m",
+        provenance="mode=min",
         cache_from=("type=gha",),
         cache_to=("type=gha,mode=max",),
     )

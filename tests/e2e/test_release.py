@@ -191,6 +191,24 @@ def test_a_second_registry_gets_a_copy(engine: EngineUnderTest, workspace: Make)
         )
 
 
+def test_provenance(engine: EngineUnderTest, workspace: Make) -> None:
+    work = workspace(engine)
+    files = shop("provenance")
+    files["images.yaml"] += "defaults: {provenance: true}\n"
+    work.write(files)
+    work.commit("v1.0.0")
+    ran = work.build_or_release("release", "--push")
+    assert ran.code == 0, ran.err
+    for image, entry in ran.images().items():
+        index = json.loads(manifest(f"{work.registry}/provenance/{image}:1.0.0")[1])
+        kinds = [one.get("annotations", {}) for one in index["manifests"]]
+        assert [one.get("vnd.docker.reference.type") for one in kinds[1:]] == [
+            "attestation-manifest"
+        ]
+        assert entry["digests"] == {"main": entry["digest"]}
+    assert work.build_or_release("release", "--push").report["outcome"] == "nothing-to-do"
+
+
 def test_several_platforms(engine: EngineUnderTest, workspace: Make) -> None:
     work = workspace(engine)
     work.write(

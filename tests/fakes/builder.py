@@ -31,6 +31,7 @@ class StepFields(TypedDict, total=False):
     no_cache: bool
     pull: bool
     shm_size: str | None
+    provenance: str | None
     cache_from: tuple[str, ...]
     cache_to: tuple[str, ...]
 
@@ -63,6 +64,7 @@ class FakeBuilder:
         batch_size: int = 20,
     ) -> None:
         self.batch_size = batch_size
+        self.at_once = 8
         self.batches: list[tuple[BuildStep, ...]] = []
         self._store = store
         self.failures = dict(failures or {})

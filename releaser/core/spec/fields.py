@@ -160,7 +160,8 @@ def _listed(value: object) -> object:
     return many(value)
 
 
-def _flag(value: object) -> object:
+def flag(value: object) -> object:
+    """``true`` or ``false`` in YAML's spellings; raises what a validator raises."""
     if isinstance(value, str) and value.lower() in _YES | _NO:
         return value.lower() in _YES
     if not isinstance(value, bool):
@@ -210,7 +211,7 @@ Needs = Annotated[
     _Mapped(_read_needs, str | None, lambda value: tuple(value.items())),
 ]
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
-Flag = Annotated[bool, BeforeValidator(_flag)]
+Flag = Annotated[bool, BeforeValidator(flag)]
 SpecPlatform = Annotated[
     InstanceOf[Platform], BeforeValidator(_platform), PlainSerializer(_spelled, return_type=str)
 ]

@@ -19,6 +19,7 @@ from releaser.core.spec.fields import (
     Needs,
     Pairs,
     Platforms,
+    flag,
     refused,
     refused_as,
     split_line,
@@ -41,6 +42,7 @@ PUBLIC_REGISTRIES = frozenset(
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SIZE = re.compile(r"[0-9]+(?:\.[0-9]+)?\s*(?:[bkmg]|[kmg]i?b)?", re.IGNORECASE)
+_PROVENANCE = re.compile(r"mode=(?:min|max)|(?:builder-id|reproducible|version)=[^\s\"]+")
 _USERINFO = re.compile(r"[^/]*@")
 
 
@@ -203,12 +205,22 @@ def _registry(value: object) -> object:
     return value
 
 
+def _provenance(value: object) -> object:
+    """Compose's ``true``, ``false`` or settings, as the settings; ``None`` where it is off."""
+    if isinstance(value, bool) or (isinstance(value, str) and "=" not in value):
+        return "mode=min" if flag(value) else None
+    if value is not None and not isinstance(value, str):
+        raise wanted("true, false, or settings such as mode=max")
+    return value
+
+
 class ImageSpec(_Model):
     """One image: what is built, for which platforms, and where it goes.
 
     ``needs`` pairs a reference as the Dockerfile writes it with the image that provides it
     (``None``: that reference is not one of ours); a plain name stands for itself. ``None`` for
-    ``push_to`` is every registry, for ``tags`` the rules that fit the source.
+    ``push_to`` is every registry, for ``tags`` the rules that fit the source. ``provenance`` holds
+    buildx's settings of it; ``None``: there is none.
     """
 
     context: str = "."
@@ -228,6 +240,7 @@ class ImageSpec(_Model):
     no_cache: Flag = False
     pull: Flag = False
     shm_size: str | None = None
+    provenance: Annotated[str | None, BeforeValidator(_provenance)] = None
     cache_from: Names = ()
     cache_to: Names = ()
     additional_contexts: Pairs = ()
@@ -237,6 +250,18 @@ class ImageSpec(_Model):
     def _a_size(cls, value: str | None) -> str | None:
         if value is not None and not _SIZE.fullmatch(blank(value, "1")):
             raise refused(f'"{value}" is not a size', "write 128m or 1g")
+        return value
+
+    @field_validator("provenance")
+    @classmethod
+    def _settings(cls, value: str | None) -> str | None:
+        for part in value.split(",") if value else ():
+            if not _PROVENANCE.fullmatch(blank(part, "mode=min")):
+                raise refused(
+                    f'"{part}" is no setting of provenance',
+                    "write true, false, or mode=max",
+                    (("allowed", "mode=min, mode=max, builder-id=…, reproducible=…, version=…"),),
+                )
         return value
 
     @field_validator("target")
