@@ -266,7 +266,7 @@ class TestTls:
     def test_a_bundle_that_does_not_exist(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SSL_CERT_FILE", "/no/such/file")
         with pytest.raises(SetupError, match="SSL_CERT_FILE"):
-            adapter()
+            adapter().digest(Repository("registry.example", "app").tagged("1"))
 
     def test_a_connection_that_ends_in_the_handshake_is_tried_again(
         self, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
