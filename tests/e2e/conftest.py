@@ -178,7 +178,7 @@ def classic() -> Iterator[dict[str, str]]:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     yield exported(done.stdout)
-    subprocess.run([script, "stop", "classic"], capture_output=True, check=False, timeout=120)
+    subprocess.run([script, "stop", "classic"], capture_output=True, check=False, timeout=300)
 
 
 def exported(script: str) -> dict[str, str]:
@@ -243,4 +243,4 @@ def workspace(tmp_path: Path, registry: str) -> Iterator[Callable[[EngineUnderTe
         command = ["docker", "image", "rm", "--force", *dict.fromkeys(images)]
         # Intermediate images go with those that stand on them: not every name is there in the end.
         environment = {**os.environ, **work.engine.environment}
-        subprocess.run(command, env=environment, capture_output=True, check=False, timeout=120)
+        subprocess.run(command, env=environment, capture_output=True, check=False, timeout=300)
