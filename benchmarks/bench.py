@@ -259,7 +259,7 @@ def main() -> None:
     machine = [*place.machine(place.environment()), *given.note]
     text = document.page(bench.results, BARS, machine, str(today))
     sys.stdout.write(text)
-    if given.write:
+    if given.write and not given.quick:
         given.write.write_text(text)
 
 
