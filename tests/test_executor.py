@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -213,6 +214,17 @@ def test_no_more_transfers_at_once_than_each_registry_allows() -> None:
 
 
 # -- pushes and tags
+
+
+def test_a_plan_whose_steps_wait_for_a_later_stage_is_a_bug_and_no_success() -> None:
+    made = world("a")
+    plan = made.plan()
+    last = max(plan.steps, key=lambda one: one.stage)
+    first = replace(plan.steps[0], needs=(last.key,))
+    result = executed(made, replace(plan, steps=(first, *plan.steps[1:])))
+    assert isinstance(result.error, InternalError)
+    assert keys(result, Outcome.DONE) == set()
+    assert made.public() == {}
 
 
 def test_uploads_to_this_machine_wait_until_all_is_built_and_others_do_not() -> None:

@@ -176,6 +176,17 @@ def test_without_fingerprint_tags_nothing_is_uploaded_before_all_is_built() -> N
     assert world.public() == {}
 
 
+def test_records_can_be_kept_without_fingerprint_tags() -> None:
+    world = released(OFF.replace("tags: false", "tags: false, records: true"))
+    assert tags(world) == ["1.4", "1.4.2", "fp-record-api", "latest"]
+    assert not world.plan().changes
+    world.files["/project/api/app"] = "two"
+    (api,) = (image for image in world.plan(version="1.4.3").images if image.name == "api")
+    assert (api.reason.code.value, api.reason.detail) == ("file-changed", "api/app")
+    assert world.release(version="1.4.3").error is None
+    assert not world.plan(version="1.4.3").changes
+
+
 def test_without_fingerprint_tags_a_tag_that_was_taken_meanwhile_is_left_alone() -> None:
     world = World(OFF, FILES)
     prepared = world.prepare()

@@ -122,7 +122,8 @@ class Stepper:
                 candidate.name, registry, record_reference(repository, candidate.name), record
             )
             kind = "copy" if isinstance(decision, Copy) else "push"
-            yield PlannedStep(step, (f"{kind}:{candidate.name}@{registry}",))
+            key = f"{kind}:{candidate.name}@{registry}"
+            yield PlannedStep(step, (key,), self._upload_stage)
 
     def _build_step(self, candidate: Candidate) -> BuildStep:
         image, spec = candidate.image, candidate.image.spec

@@ -21,7 +21,7 @@ from releaser.core.events import (
 from releaser.core.plan import Plan
 from releaser.core.schedule import Node, Schedule
 from releaser.core.steps import BuildStep, CopyStep, NameStep, PushStep, RecordStep, Step, TagStep
-from releaser.errors import InterruptedRunError, ReleaserError
+from releaser.errors import InternalError, InterruptedRunError, ReleaserError
 from releaser.executor.work import Doers, Done, Workers
 from releaser.interfaces import Listener
 
@@ -232,7 +232,11 @@ class _Run:
         records = self._records.values()
         if self._stop.signal is not None and any(r.outcome is not Outcome.DONE for r in records):
             return InterruptedRunError(self._stop.signal)
-        return next((one.error for one in records if one.outcome is Outcome.FAILED), None)
+        failed = next((one.error for one in records if one.outcome is Outcome.FAILED), None)
+        left = [one.key for one in records if one.outcome is not Outcome.DONE]
+        if left and failed is None:
+            return InternalError(f"{len(left)} steps could never begin, {left[0]} first")
+        return failed
 
 
 def _is_near(step: Step) -> bool:
