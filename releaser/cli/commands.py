@@ -123,11 +123,11 @@ def affected(
 
 @contextmanager
 def _told_as(since: str, folder: str) -> Iterator[None]:
-    """Complaints about the files of another revision, which people know as ``REF:path``."""
+    """Complaints about the files of another revision, which git calls ``REF:./path``."""
     try:
         yield
     except SpecError as error:
-        raise seen_from(error, folder, f"{since}:") from None
+        raise seen_from(error, folder, f"{since}:.") from None
 
 
 def build(

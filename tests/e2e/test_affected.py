@@ -77,3 +77,13 @@ def test_a_revision_that_is_none(work: Workspace) -> None:
     ran = work.run("affected", "--since", "nowhere")
     assert ran.code == 2
     assert 'there is no revision "nowhere"' in ran.err
+
+
+def test_a_revision_whose_spec_is_wrong(work: Workspace) -> None:
+    spec = (work.folder / "images.yaml").read_text()
+    work.write({"images.yaml": "{ ["})
+    work.commit()
+    work.write({"images.yaml": spec})
+    ran = work.run("affected", "--since", "HEAD")
+    assert ran.code == 2
+    assert ran.err.startswith("error: HEAD:./images.yaml:1:3: ")
