@@ -74,7 +74,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _invoke(arguments: list[str]) -> int:
-    result = app(arguments or ["--help"], prog_name="releaser", standalone_mode=False)
+    result = app(arguments, prog_name="releaser", standalone_mode=False)
     sys.stdout.flush()
     return result if isinstance(result, int) else 0
 

@@ -138,10 +138,9 @@ class _Planner:
         self, candidate: Candidate, upstream: Mapping[str, Decision]
     ) -> Reason | None:
         """Why an image is built whatever there is already, or ``None`` where it is not."""
-        if self.mode is Mode.LOCAL or not candidate.is_of_one_release:
-            reason = always_built(candidate)
-            if reason is not None:
-                return reason
+        reason = always_built(candidate)
+        if reason is not None and (self.mode is Mode.LOCAL or not candidate.is_of_one_release):
+            return reason
         for edge in candidate.image.edges:
             if is_always_built(upstream[edge.needs]):
                 return Reason(ReasonCode.UPSTREAM_CHANGED, root_cause(edge.needs, upstream))

@@ -56,7 +56,7 @@ class Stepper:
                 yield PlannedStep(step, _built_upstreams(candidate, self.decisions))
                 yield from self._push_steps(candidate, image, tuple(candidate.published), step.key)
             case Push(_, local, missing):
-                wanted = (*candidate.local_names, *self._pushed_names(candidate))
+                wanted = self._names(candidate)
                 unnamed = tuple(name for name in wanted if name not in local.references)
                 name = NameStep(candidate.name, local.image_id, unnamed)
                 if unnamed:
@@ -105,11 +105,12 @@ class Stepper:
                 reference, before = public.reference, public.before
                 yield PushStep(image.name, registry, reference, public.kind, before)
 
-    def _pushed_names(self, candidate: Candidate) -> tuple[Reference, ...]:
-        """The public names by which the engine must know an image to upload it."""
-        if self.keeping.tags or self.mode is Mode.LOCAL:
-            return ()
-        return tuple(reference for _, _, reference in candidate.references)
+    def _names(self, candidate: Candidate) -> tuple[Reference, ...]:
+        """What the engine calls an image: also by its public names, where it is kept or uploaded
+        under these."""
+        if self.mode is Mode.PUBLISH and self.keeping.tags:
+            return candidate.local_names
+        return (*candidate.local_names, *(reference for _, _, reference in candidate.references))
 
     def record_steps(
         self, candidate: Candidate, version: Version | None, commit: str | None
@@ -127,10 +128,6 @@ class Stepper:
 
     def _build_step(self, candidate: Candidate) -> BuildStep:
         image, spec = candidate.image, candidate.image.spec
-        names = candidate.local_names
-        if self.mode is Mode.LOCAL:
-            names += tuple(reference for _, _, reference in candidate.references)
-        names += self._pushed_names(candidate)
         marks = (
             (FINGERPRINT_LABEL, str(candidate.fingerprint)),
             (IMAGE_LABEL, f"{self.project}/{candidate.name}"),
@@ -139,7 +136,7 @@ class Stepper:
             image=candidate.name,
             context=image.context,
             dockerfile=image.dockerfile,
-            names=names,
+            names=self._names(candidate),
             target=spec.target,
             args=spec.args,
             labels=(*spec.labels, *marks),

@@ -136,13 +136,7 @@ def _values(change: Change) -> str:
         return _file_values(change)
     if change.kind in {"secret", "ssh"}:
         return _HOW[change.how]
-    if change.kind == "base":
-        return f"{_base(change.before)} → {_base(change.after)}"
     return f"{value_of(change, change.before)} → {value_of(change, change.after)}"
-
-
-def _base(digest: str | None) -> str:
-    return "not used" if digest is None else digest[:19]
 
 
 def _file_values(change: Change) -> str:
