@@ -38,10 +38,9 @@ class Candidate:
         """Whether its fingerprint names the release it is for (it fetches something unpinned)."""
         return any(name == "release" for name, _ in self.fingerprint.ingredients)
 
-    def record(self, version: str | None = None, commit: str | None = None) -> Record:
-        """What it is made of, to be kept with its release."""
-        made = self.fingerprint
-        return Record.of(self.name, str(made), made.ingredients, version, commit)
+    def record(self) -> Record:
+        """What it is made of now, to be compared with what was kept of its last release."""
+        return Record.of(self.name, str(self.fingerprint), self.fingerprint.ingredients)
 
     @property
     def published(self) -> dict[str, Reference]:

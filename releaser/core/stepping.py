@@ -117,10 +117,16 @@ class Stepper:
     ) -> Iterable[PlannedStep]:
         """What the image is made of, kept in each repository once its content is there."""
         decision = self.decisions[candidate.name]
-        record = candidate.record(str(version) if version else None, commit)
+        made = candidate.fingerprint
         for registry, repository in candidate.repositories:
             step = RecordStep(
-                candidate.name, registry, record_reference(repository, candidate.name), record
+                candidate.name,
+                registry,
+                record_reference(repository, candidate.name),
+                str(made),
+                made.ingredients,
+                str(version) if version else None,
+                commit,
             )
             kind = "copy" if isinstance(decision, Copy) else "push"
             key = f"{kind}:{candidate.name}@{registry}"

@@ -6,11 +6,11 @@ what logs, events and reports call it: ``build:api``, ``push:api@ghcr``, ``tag:g
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from releaser.core.oci import Digest, Platform, Reference, Repository
-from releaser.core.record import Record
+from releaser.core.record import Ingredients, Record
 
 
 class TagKind(Enum):
@@ -190,12 +190,20 @@ class RecordStep:
     image: str
     registry: str
     reference: Reference
-    record: Record
+    fingerprint: str
+    ingredients: Ingredients = field(repr=False)
+    version: str | None = None
+    commit: str | None = None
 
     @property
     def key(self) -> str:
         """``record:api@ghcr``."""
         return f"record:{self.image}@{self.registry}"
+
+    @property
+    def record(self) -> Record:
+        """The record; made when it is kept, since most plans are only looked at."""
+        return Record.of(self.image, self.fingerprint, self.ingredients, self.version, self.commit)
 
 
 Step = BuildStep | NameStep | PushStep | CopyStep | TagStep | RecordStep
