@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 
 from releaser.core.oci import Reference, Repository
 from releaser.core.spec import Spec
-from releaser.core.spec.nearest import nearest
+from releaser.core.spec.nearest import listed, nearest, selected
 from releaser.errors import Location, PlanError, SpecError
 
 
@@ -212,23 +212,18 @@ def select(images: Sequence[str], patterns: Sequence[str]) -> tuple[str, ...]:
     Raises:
         SpecError: a pattern matches nothing.
     """
-    if not patterns:
-        return tuple(images)
-    chosen: set[str] = set()
-    for pattern in patterns:
-        found = [image for image in images if image == pattern or fnmatchcase(image, pattern)]
-        if not found:
-            raise _unknown_image(pattern, images)
-        chosen.update(found)
-    return tuple(image for image in images if image in chosen)
+    return selected(images, patterns, _matches, lambda one: _unknown_image(one, images))
+
+
+def _matches(image: str, pattern: str) -> bool:
+    return image == pattern or fnmatchcase(image, pattern)
 
 
 def _unknown_image(pattern: str, images: Sequence[str]) -> SpecError:
     near = nearest(pattern, tuple(images))
-    shown = ", ".join(images[:12]) + (f" … ({len(images)} in all)" if len(images) > 12 else "")
     kind = "no image matches" if any(c in pattern for c in "*?[") else "unknown image"
     return SpecError(
         f'{kind} "{pattern}"',
-        details=(("declared", shown),),
+        details=(("declared", listed(images)),),
         hint=f'did you mean "{near}"?' if near else None,
     )

@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from typing import TypeVar
 
 from releaser.core.oci import Digest, Platform, Reference, Repository
-from releaser.core.spec.nearest import nearest
+from releaser.core.spec.nearest import listed, nearest, selected
 from releaser.core.spec.problems import Problem
 from releaser.errors import SpecError
 
@@ -147,15 +147,7 @@ def chosen(names: Sequence[str], patterns: Sequence[str]) -> tuple[str, ...]:
     Raises:
         SpecError: a pattern matches nothing.
     """
-    if not patterns:
-        return tuple(names)
-    found: set[str] = set()
-    for pattern in patterns:
-        matching = {name for name in names if _matches(name, pattern)}
-        if not matching:
-            raise _no_such_base(pattern, names)
-        found |= matching
-    return tuple(name for name in names if name in found)
+    return selected(names, patterns, _matches, lambda one: _no_such_base(one, names))
 
 
 def _matches(name: str, pattern: str) -> bool:
@@ -169,10 +161,9 @@ def _matches(name: str, pattern: str) -> bool:
 
 def _no_such_base(pattern: str, names: Sequence[str]) -> SpecError:
     near = nearest(pattern, tuple(names))
-    shown = ", ".join(names[:12]) + (f" … ({len(names)} in all)" if len(names) > 12 else "")
     return SpecError(
         f'no image needs a base image "{pattern}"',
-        details=(("needed", shown or "none"),),
+        details=(("needed", listed(names) or "none"),),
         hint=f'did you mean "{near}"?' if near else None,
     )
 
