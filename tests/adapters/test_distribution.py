@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 
@@ -32,22 +31,6 @@ from tests.registry_server import (
 
 TAG = r"/v2/app/manifests/1\.0$"
 IMAGE = image("adapter")
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedRegistry]:
-    with scripted_registry() as state:
-        yield state
-
-
-@pytest.fixture
-def when() -> Time:
-    return Time()
-
-
-@pytest.fixture
-def registry(when: Time) -> Distribution:
-    return distribution(when=when)
 
 
 @pytest.fixture

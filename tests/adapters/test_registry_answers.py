@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from releaser.core.oci import Reference
 from releaser.errors import RegistryError
 from releaser.registries.distribution import Distribution
 from tests.fakes.registry import INDEX_TYPE, image
-from tests.registry_client import Time, distribution, told
+from tests.registry_client import told
 from tests.registry_server import (
     Exchange,
     Reply,
@@ -19,27 +17,10 @@ from tests.registry_server import (
     error,
     raw,
     say,
-    scripted_registry,
 )
 
 TAG = r"/v2/app/manifests/1\.0$"
 IMAGE = image("adapter")
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedRegistry]:
-    with scripted_registry() as state:
-        yield state
-
-
-@pytest.fixture
-def when() -> Time:
-    return Time()
-
-
-@pytest.fixture
-def registry(when: Time) -> Distribution:
-    return distribution(when=when)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -11,7 +10,7 @@ from releaser.core.oci import Digest, Reference, Tag
 from releaser.errors import RegistryError
 from releaser.registries.distribution import Distribution
 from tests.fakes.registry import IMAGE_TYPE, descriptor, image, index
-from tests.registry_client import Time, distribution, told
+from tests.registry_client import told
 from tests.registry_server import (
     Action,
     ScriptedRegistry,
@@ -24,22 +23,6 @@ from tests.registry_server import (
 )
 
 IMAGE = image("adapter")
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedRegistry]:
-    with scripted_registry() as state:
-        yield state
-
-
-@pytest.fixture
-def when() -> Time:
-    return Time()
-
-
-@pytest.fixture
-def registry(when: Time) -> Distribution:
-    return distribution(when=when)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -12,19 +11,13 @@ from releaser.errors import RegistryError
 from releaser.registries.distribution import Distribution
 from tests.fakes.registry import CONFIG_TYPE, IMAGE_TYPE, INDEX_TYPE, descriptor, image, index
 from tests.registry_client import distribution, told
-from tests.registry_server import ScriptedRegistry, answer, scripted_registry
+from tests.registry_server import ScriptedRegistry, answer
 
 LABELS = {"a": "1", "b": ""}
 IMAGE = image("labels", labels=LABELS)
 DOCKER_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 MOST = 4 * 1024 * 1024
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedRegistry]:
-    with scripted_registry() as state:
-        yield state
 
 
 @pytest.fixture

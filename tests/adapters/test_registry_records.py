@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -12,7 +11,7 @@ from releaser.errors import RegistryError, SetupError, UnknownError
 from releaser.registries.credentials import Password
 from releaser.registries.distribution import Distribution
 from tests.fakes.registry import IMAGE_TYPE, RECORD_TYPE, artifact, descriptor
-from tests.registry_client import Time, distribution, told
+from tests.registry_client import distribution, told
 from tests.registry_server import (
     Action,
     ScriptedRegistry,
@@ -31,22 +30,6 @@ RECORD = b"x\x9c a record"
 BLOB = descriptor(RECORD, f"{RECORD_TYPE}+zlib")
 MOST = 16 * 1024 * 1024
 LOST = error(400, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry")
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedRegistry]:
-    with scripted_registry() as state:
-        yield state
-
-
-@pytest.fixture
-def when() -> Time:
-    return Time()
-
-
-@pytest.fixture
-def registry(when: Time) -> Distribution:
-    return distribution(when=when)
 
 
 @pytest.fixture

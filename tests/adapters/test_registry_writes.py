@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from releaser.core.oci import Digest, Repository, Tag
 from releaser.errors import RegistryError, SetupError, UnknownError
 from releaser.registries.distribution import Distribution
 from tests.fakes.registry import Image, image
-from tests.registry_client import Time, distribution, told
+from tests.registry_client import Time, told
 from tests.registry_server import (
     Action,
     Reply,
@@ -26,22 +24,6 @@ from tests.registry_server import (
 
 TAG = r"/v2/app/manifests/1\.0$"
 IMAGE = image("adapter")
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedRegistry]:
-    with scripted_registry() as state:
-        yield state
-
-
-@pytest.fixture
-def when() -> Time:
-    return Time()
-
-
-@pytest.fixture
-def registry(when: Time) -> Distribution:
-    return distribution(when=when)
 
 
 def put(registry: Distribution, server: ScriptedRegistry, content: Image = IMAGE) -> None:
