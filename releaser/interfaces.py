@@ -7,12 +7,14 @@ foreign exception into one of :mod:`releaser.errors` and removes secrets before 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from releaser.core.dockerfile import Dockerfile, PathUse
 from releaser.core.events import BuildResult, Event
 from releaser.core.facts import ContextFacts, EngineFacts, LocalImage, SourceFacts
+from releaser.core.git_tags import TagTemplate
+from releaser.core.history import History
 from releaser.core.lock import Offer
 from releaser.core.oci import Digest, Manifest, Platform, Reference, Repository, Tag
 from releaser.core.steps import BuildStep
@@ -147,8 +149,35 @@ class Registry(Protocol):
 class SourceRepository(Protocol):
     """The version control that the spec lies in."""
 
-    def facts(self, tag_template: str) -> SourceFacts:
-        """What the checkout says of itself; empty facts where there is no repository."""
+    def facts(self, template: TagTemplate) -> SourceFacts:
+        """What the checkout says of itself; empty facts where there is no repository.
+
+        ``template`` says which tags name versions. Every method raises :class:`SetupError` where
+        the repository cannot be read.
+        """
+
+    def history(self, since: Sequence[str]) -> History:
+        """The commits of HEAD's history that any of the tags ``since`` lacks, and its tags.
+
+        All commits where ``since`` is empty; none where there is no repository or no commit.
+        """
+
+    def file_at(self, revision: str, path: str) -> bytes | None:
+        """A file of a commit, its path as seen from the spec's folder; ``None``: there is none.
+
+        ``revision`` is a commit's hash, ``<hash>^`` its first parent.
+        """
+
+    def write_tags(self, tags: Mapping[str, str], *, push: bool) -> None:
+        """Write annotated tags at HEAD, each name with its message, all of them or none.
+
+        Where ``push``, they are pushed in one transaction to the remote (``origin``, else the only
+        one); where that fails, none is left here.
+
+        Raises:
+            PlanError: one of them exists already (at another commit: here or at the remote).
+            SetupError: git has no identity to sign with, no remote, or refuses.
+        """
 
 
 class Contexts(Protocol):
@@ -161,6 +190,14 @@ class Contexts(Protocol):
         """The files of the context (an absolute path) that ``uses`` match, hashed.
 
         ``.dockerignore`` is applied as Docker does (the one beside ``dockerfile`` first).
+        """
+
+    def taken(
+        self, context: str, dockerfile: str, uses: Sequence[PathUse], paths: Collection[str]
+    ) -> frozenset[str]:
+        """Which of ``paths`` (relative to the context, with slashes) ``uses`` take.
+
+        A path that is no more counts as a file that was there; ``.dockerignore`` is applied.
         """
 
     def explain_missing(self, context: str, dockerfile: str, source: str) -> str:

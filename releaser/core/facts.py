@@ -84,9 +84,10 @@ class EventFacts:
 class SourceFacts:
     """What git says of the checkout.
 
-    ``tags`` are the tags at HEAD; ``last_tag`` is the version tag of the highest version among
-    HEAD's ancestors, ``distance`` the number of commits since (since the first commit where there
-    is no such tag); ``changes`` are the tracked paths below the spec's folder that differ from
+    ``tags`` are the tags at HEAD, ``past_tags`` those of its whole history, ``all_tags`` all that
+    there are. ``last_tag`` is the version tag of the highest version among HEAD's ancestors,
+    ``distance`` the number of commits since (since the first commit where there is no such tag);
+    where every image has version tags of its own there is none. ``changes`` are the tracked paths below the spec's folder that differ from
     HEAD; ``branch`` is ``None`` on a detached head. ``commit`` is ``None`` where there is no
     repository or no commit yet. ``commit_time`` is in seconds since 1970. ``event`` is what a CI
     system says, where it speaks of this commit; ``default_branch`` is what the remote said when it
@@ -105,6 +106,8 @@ class SourceFacts:
     concerns: tuple[Concern, ...] = ()
     event: EventFacts | None = None
     default_branch: str | None = None
+    past_tags: tuple[str, ...] = ()
+    all_tags: tuple[str, ...] = ()
 
 
 def event_of(source: SourceFacts, now: int | None = None) -> EventFacts:

@@ -9,7 +9,6 @@ release, and that names the distance and the commit: three commits after ``v1.2.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import total_ordering
 
@@ -78,24 +77,6 @@ class Version:
 
     def __hash__(self) -> int:
         return hash((self.major, self.minor, self.patch, self.prerelease))
-
-
-def tagged_version(tag: str, template: str = "v{{version}}") -> Version | None:
-    """The version that a git tag names under ``template``, or ``None`` where it names none."""
-    before, _, after = template.partition("{{version}}")
-    if not (tag.startswith(before) and tag.endswith(after)):
-        return None
-    return Version.find(tag[len(before) : len(tag) - len(after)])
-
-
-def highest(tags: Iterable[str], template: str = "v{{version}}") -> tuple[str, Version] | None:
-    """The tag with the highest version among ``tags``, with its version."""
-    versions = ((tag, tagged_version(tag, template)) for tag in tags)
-    found = [(version, tag) for tag, version in versions if version is not None]
-    if not found:
-        return None
-    version, tag = max(found)
-    return tag, version
 
 
 def between_tags(last: Version | None, distance: int, commit: str) -> Version:

@@ -16,13 +16,14 @@ from releaser.core.facts import (
     event_of,
 )
 from releaser.core.fingerprint import Fingerprint
+from releaser.core.git_tags import TagTemplate
 from releaser.core.oci import Platform
 from releaser.core.plan import Mode
 from releaser.core.planner import make_plan
 from releaser.core.resolve import ResolvedImage, render_image
 from releaser.core.steps import TagKind
 from releaser.core.tagging import Outcome, Policy, Safety, Situation, default_tags, evaluate
-from releaser.core.version import Version, between_tags, dirty, highest, tagged_version
+from releaser.core.version import Version, between_tags, dirty
 from releaser.errors import SetupError, SpecError
 from releaser.interfaces import Engine
 from releaser.observe import local_images, records, registry_facts
@@ -30,7 +31,7 @@ from releaser.pipeline.bases import base_concerns, observed_bases, offline_conce
 from releaser.pipeline.request import Adapters, Prepared, Project, Request
 from releaser.pipeline.selection import Selection, build_graph, fingerprints, host_platform
 
-TAG_TEMPLATE = "v{{version}}"
+TAG_TEMPLATE = TagTemplate()
 
 
 def version_of(source: SourceFacts, override: str | None) -> Version | None:
@@ -42,11 +43,11 @@ def version_of(source: SourceFacts, override: str | None) -> Version | None:
         return Version.parse(override)
     if source.commit is None:
         return None
-    here = highest(source.tags, TAG_TEMPLATE)
+    here = TAG_TEMPLATE.highest(source.tags)
     if here:
         version = here[1]
     else:
-        last = tagged_version(source.last_tag, TAG_TEMPLATE) if source.last_tag else None
+        last = TAG_TEMPLATE.version(source.last_tag) if source.last_tag else None
         version = between_tags(last, source.distance, source.commit)
     return dirty(version) if source.changes else version
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from releaser.core.facts import SourceFacts
-from releaser.core.version import tagged_version
+from releaser.core.git_tags import TagTemplate
 from releaser.interfaces import SourceRepository
 from releaser.sources.git import GitSource
 from tests.fakes.source import FixedSource
 
-TEMPLATE = "v{{version}}"
+TEMPLATE = TagTemplate("v{{version}}")
 SHA = "0123456789abcdef0123456789abcdef01234567"
 
 FAKES = {
@@ -74,8 +74,8 @@ def test_a_commit_is_a_full_hash_and_without_one_there_is_nothing(
 
 def test_the_last_tag_names_a_version(source: SourceRepository) -> None:
     last = source.facts(TEMPLATE).last_tag
-    assert last is None or tagged_version(last, TEMPLATE) is not None
-    assert source.facts("nobody-uses-this-{{version}}").last_tag is None
+    assert last is None or TEMPLATE.version(last) is not None
+    assert source.facts(TagTemplate("nobody-uses-this-{{version}}")).last_tag is None
 
 
 def test_at_the_last_tag_the_distance_is_zero(source: SourceRepository) -> None:

@@ -24,7 +24,7 @@ from releaser.core.tagging import (
     newer_in_line,
     released,
 )
-from releaser.core.tagging.pep440 import PythonVersion
+from releaser.core.pep440 import PythonVersion
 from releaser.core.version import Version
 from releaser.errors import SpecError
 from tests.build import COMMIT, branches, prereleases, versions

@@ -2,25 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from releaser.core.facts import SourceFacts
-from releaser.core.version import tagged_version
+from releaser.core.git_tags import TagTemplate
+from releaser.core.history import History
+from releaser.errors import PlanError
 
 
 class FixedSource:
     """Says ``facts``; a ``last_tag`` that names no version under the template is left out.
 
-    ``asked`` are the templates that it was asked with.
+    ``files`` are those of commits, by revision and path. ``asked`` are the templates that it was
+    asked with, ``written`` the tags that it was told to write, ``pushed`` those of them that it was
+    told to push.
     """
 
-    def __init__(self, facts: SourceFacts | None = None) -> None:
+    def __init__(
+        self,
+        facts: SourceFacts | None = None,
+        history: History | None = None,
+        files: Mapping[tuple[str, str], bytes] | None = None,
+    ) -> None:
         self.fixed = facts or SourceFacts()
-        self.asked: list[str] = []
+        self.fixed_history = history or History()
+        self.files = dict(files or {})
+        self.asked: list[TagTemplate] = []
+        self.written: dict[str, str] = {}
+        self.pushed: list[str] = []
 
-    def facts(self, tag_template: str) -> SourceFacts:
-        self.asked.append(tag_template)
+    def facts(self, template: TagTemplate) -> SourceFacts:
+        self.asked.append(template)
         last = self.fixed.last_tag
-        if last is not None and tagged_version(last, tag_template) is None:
+        if last is not None and template.version(last) is None:
             return replace(self.fixed, last_tag=None)
         return self.fixed
+
+    def history(self, since: Sequence[str]) -> History:
+        return self.fixed_history
+
+    def file_at(self, revision: str, path: str) -> bytes | None:
+        return self.files.get((revision, path))
+
+    def write_tags(self, tags: Mapping[str, str], *, push: bool) -> None:
+        taken = [name for name in tags if name in {*self.fixed.all_tags, *self.written}]
+        if taken:
+            raise PlanError(f'git tag "{taken[0]}" exists already')
+        self.written.update(tags)
+        if push:
+            self.pushed.extend(tags)
