@@ -171,11 +171,15 @@ class Request:
         rules = self.spec.images[name].tags
         policy = tagging.Policy.of(tagging.DEFAULT_TAGS if rules is None else rules)
         event = event_of(self.source)
-        at = tagging.Situation(version, self.source, event, name, project, commanded=True)
+        at = tagging.Situation(
+            version, self.source, event, name, project, commanded=True, is_release=True
+        )
         tags = tagging.evaluate(policy, at)
         targets = tuple((r, self.spec.repository(name, r)) for r in self.spec.push_to(name))
         chosen = self.chosen is None or name in self.chosen
-        return Candidate(image, made_of, tags.wanted, tags.skipped, targets, chosen)
+        return Candidate(
+            image, made_of, tags.wanted, tags.skipped, targets, chosen, self.parsed_version
+        )
 
     def plan(self, world: World | None = None) -> Plan:
         """The plan of this request, measured against ``world`` (nothing there at all)."""

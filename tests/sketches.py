@@ -318,7 +318,7 @@ PARTS: dict[str, Part] = {
             lambda image: image.with_fields(
                 additional_contexts={
                     "conf": f"{image.name}/conf",
-                    "git": "https://example.com/x.git",
+                    "git": f"https://example.com/x.git#{'c' * 40}",
                     "idle": f"{image.name}/idle",
                 }
             ),

@@ -27,7 +27,7 @@ from releaser.errors import (
     UnknownError,
 )
 from releaser.executor import Limits, Stop
-from releaser.pipeline import check, outcome_error, refuse, run, version_of
+from releaser.pipeline import check, outcome_error, refuse, run
 from tests.world import World
 
 SPEC = """\
@@ -204,29 +204,6 @@ def test_a_shallow_clone() -> None:
         refuse(made.prepare(), push=True, allow_dirty=False)
     given_one = made.prepare(version="1.0.0")
     refuse(given_one, push=True, allow_dirty=False, given_version=True)
-
-
-@pytest.mark.parametrize(
-    ("expected", "source", "override"),
-    [
-        ("1.4.2", SourceFacts(commit="a" * 40, tags=("v1.4.2",)), None),
-        ("1.4.3", SourceFacts(commit="a" * 40, tags=("v1.4.2", "v1.4.3", "x")), None),
-        ("9.0.0", SourceFacts(commit="a" * 40, tags=("v1.4.2",)), "9.0.0"),
-        ("9.0.0", SourceFacts(commit="a" * 40, changes=("f",)), "v9.0.0"),
-        ("1.4.3-dev.3.gabc1234", SourceFacts("abc1234" + "0" * 33, None, (), "v1.4.2", 3), None),
-        ("2.0.0-rc.1.dev.1.gabc1234", SourceFacts("abc1234" + "0" * 33, None, (), "v2.0.0-rc.1", 1), None),  # noqa: E501
-        ("0.0.0-dev.7.gabc1234", SourceFacts("abc1234" + "0" * 33, distance=7), None),
-        ("1.4.2-dirty", SourceFacts(commit="a" * 40, tags=("v1.4.2",), changes=("f",)), None),
-        ("None", SourceFacts(), None),
-    ],
-)  # fmt: skip
-def test_version_of(expected: str, source: SourceFacts, override: str | None) -> None:
-    assert str(version_of(source, override)) == expected
-
-
-def test_a_version_that_is_none() -> None:
-    with pytest.raises(SpecError, match="is not a version"):
-        version_of(SourceFacts(), "1.2")
 
 
 def test_a_selection_takes_its_upstreams_along_unless_told_not_to() -> None:

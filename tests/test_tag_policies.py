@@ -8,6 +8,7 @@ import pytest
 
 from releaser import loader
 from releaser.core.facts import EventFacts, SourceFacts
+from releaser.core.saved_plan import SavedPlan
 from releaser.core.spec import Spec
 from releaser.core.tag_rules import Flavor
 from releaser.errors import SpecError
@@ -202,23 +203,22 @@ def test_tags_and_events_leave_fingerprints_alone() -> None:
     assert len(prints) == 1
 
 
-def test_a_saved_plan_s_version_is_no_command() -> None:
+def test_a_version_is_commanded_although_the_checkout_says_the_same() -> None:
     made = world()
-    made.source = at("refs/heads/main")
-    version = made.plan().version
-    (image,) = made.plan(version=str(version)).images
+    made.source = replace(at("refs/heads/main"), tags=("v3.1.4",), last_tag="v3.1.4")
+    (image,) = made.plan().images
     assert [str(one.reference.tag) for one in image.references] == ["main"]
     (image,) = made.plan(version="3.1.4").images
     found = [str(one.reference.tag) for one in image.references]
     assert found == ["3.1.4", "3.1", "3", "main", "latest"]
 
 
-def test_what_only_an_event_shows_is_told_at_the_rules() -> None:
-    rule = "type=raw,value=x,enable={{branch}}"
-    made = world(POLICY.replace("tags: release", f'tags: ["{rule}"]'))
+def test_a_saved_plan_knows_whether_its_version_was_commanded() -> None:
+    made = world()
     made.source = at("refs/heads/main")
-    with pytest.raises(SpecError) as caught:
-        made.plan()
-    assert "neither true nor false" in caught.value.message
-    assert caught.value.at is not None
-    assert caught.value.at.line == 17
+    for version in (None, "3.1.4"):
+        plan = made.plan(version=version)
+        saved = SavedPlan.parse(plan.to_json().encode(), "plan.json")
+        assert saved.commanded == (version, ("api",) if version else ())
+        again = made.plan(*saved.images, version=saved.commanded[0], commanded=saved.commanded[1])
+        assert again.to_json() == plan.to_json()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from releaser import loader
 from releaser.core.events import BuildResult, Built, Event, RunResult
 from releaser.core.facts import FINGERPRINT_LABEL, SourceFacts
+from releaser.core.history import History
 from releaser.core.lock import Lock
 from releaser.core.oci import Digest, Reference
 from releaser.core.plan import Mode, Plan
@@ -59,6 +60,10 @@ class RealIds(FakeBuilder):
         ]
 
 
+def _load(text: bytes) -> loader.Loaded:
+    return loader.load(text, "images.yaml", project="project")
+
+
 class World:
     """A project, and an engine and registries that only it knows."""
 
@@ -72,6 +77,8 @@ class World:
         self.heard = Heard()
         self.spec = spec
         self.lock: Lock | None = None
+        self.history = History()
+        self.revisions: dict[tuple[str, str], bytes] = {}
         self._contents: dict[Digest, Image] = {}
 
     def _store(self, step: BuildStep, image_id: Digest) -> None:
@@ -86,14 +93,22 @@ class World:
     @property
     def project(self) -> Project:
         """The project as the loader makes it."""
-        loaded = loader.load(self.spec.encode(), "images.yaml", project="project")
-        return Project(loaded.spec, ROOT, loaded.location, loaded.concerns, self.lock)
+        loaded = _load(self.spec.encode())
+        return Project(
+            loaded.spec,
+            ROOT,
+            loaded.location,
+            loaded.concerns,
+            self.lock,
+            read=lambda text: _load(text).spec,
+            file=lambda path: self.files[f"{ROOT}/{path}"].encode(),
+        )
 
     @property
     def adapters(self) -> Adapters:
         """The fakes, put together."""
         return Adapters(
-            source=FixedSource(self.source),
+            source=FixedSource(self.source, self.history, self.revisions),
             contexts=MemoryContexts(self.files, self.modes),
             registry=self.registry,
             engine=lambda: self.engine,

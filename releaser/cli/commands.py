@@ -194,11 +194,10 @@ def release(
             raise SpecError("there is no registry to push to", hint='declare one in "registries"')
         world = adapters(project, engine, builder)
         plan_before = load_plan(saved, images, version) if saved else None
-        request = (
-            Request(plan_before.images, only=True, version=plan_before.version)
-            if plan_before
-            else Request(tuple(images or ()), only, version)
-        )
+        request = Request(tuple(images or ()), only, version)
+        if plan_before:
+            commanded, named = plan_before.commanded
+            request = Request(plan_before.images, only=True, version=commanded, commanded=named)
         prepared = prepare(project, world, request)
         record.plan = prepared.plan
         if plan_before:

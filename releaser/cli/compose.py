@@ -34,16 +34,24 @@ def load_project(
     text = loader.read_spec(path)
     shown = shown_path(path)
     root = Path(os.path.abspath(path)).parent  # noqa: PTH100 - a symlinked file stays where it is
-    loaded = loader.load(
-        text,
-        shown,
-        project=name or root.name,
-        variables=dict(_variable(item) for item in variables or ()),
-        environment=os.environ,
-    )
+    given = dict(_variable(item) for item in variables or ())
+
+    def read(text: bytes) -> loader.Loaded:
+        called = name or root.name
+        return loader.load(text, shown, project=called, variables=given, environment=os.environ)
+
+    loaded = read(text)
     lock = loader.lock_path(root / path.name)
     found = loader.read_lock(lock, shown_path(lock))
-    return Project(loaded.spec, str(root), loaded.location, loaded.concerns, found)
+    return Project(
+        loaded.spec,
+        str(root),
+        loaded.location,
+        loaded.concerns,
+        found,
+        read=lambda other: read(other).spec,
+        file=lambda path: loader.read_below(root, path),
+    )
 
 
 def contexts() -> Contexts:

@@ -11,6 +11,7 @@ from releaser.core.oci import Digest, Reference, Repository
 from releaser.core.record import Record, Unreadable
 from releaser.core.resolve import ResolvedImage
 from releaser.core.tagging import SkippedTag, WantedTag
+from releaser.core.version import Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,9 @@ class Candidate:
 
     ``repositories`` are where it goes, by registry. ``chosen`` is false for an upstream that the
     request leaves alone: it must exist already.
+
+    ``version`` is the image's, which a person may have ``commanded``; it ``keeps`` one that was
+    tagged at another commit. ``tagged`` are the full versions that git has tags of, in order.
     """
 
     image: ResolvedImage
@@ -27,6 +31,10 @@ class Candidate:
     skipped: tuple[SkippedTag, ...] = ()
     repositories: tuple[tuple[str, Repository], ...] = ()
     chosen: bool = True
+    version: Version | None = None
+    keeps: bool = False
+    commanded: bool = False
+    tagged: tuple[Version, ...] = ()
 
     @property
     def name(self) -> str:

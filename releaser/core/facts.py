@@ -7,10 +7,16 @@ error by itself (a shallow clone, a base image whose digest could not be read).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from releaser.core.oci import Digest, Reference, Repository
+
+_REMOTE = re.compile(
+    r"(?:(?:https?|ssh|git)://(?P<host>[A-Za-z0-9.-]+)(?::[0-9]+)?/|"
+    r"(?P<scp>[A-Za-z0-9.-]{2,}):(?!//))(?P<path>[^:?#]*[^:?#/])/?"
+)
 
 FINGERPRINT_LABEL = "dev.releaser.fingerprint"
 IMAGE_LABEL = "dev.releaser.image"
@@ -85,13 +91,13 @@ class SourceFacts:
     """What git says of the checkout.
 
     ``tags`` are the tags at HEAD, ``past_tags`` those of its whole history, ``all_tags`` all that
-    there are. ``last_tag`` is the version tag of the highest version among HEAD's ancestors,
-    ``distance`` the number of commits since (since the first commit where there is no such tag);
-    where every image has version tags of its own there is none. ``changes`` are the tracked paths below the spec's folder that differ from
-    HEAD; ``branch`` is ``None`` on a detached head. ``commit`` is ``None`` where there is no
-    repository or no commit yet. ``commit_time`` is in seconds since 1970. ``event`` is what a CI
-    system says, where it speaks of this commit; ``default_branch`` is what the remote said when it
-    was cloned.
+    there are, each sorted. ``last_tag`` is the version tag of the highest version in HEAD's history
+    (none where every image has version tags of its own), ``distance`` the number of commits since
+    (since the first commit where there is no such tag); ``changes`` are the tracked paths below the
+    spec's folder that differ from HEAD; ``branch`` is ``None`` on a detached head. ``commit`` is
+    ``None`` where there is no repository or no commit yet. ``commit_time`` is in seconds since
+    1970. ``event`` is what a CI system says, where it speaks of this commit; ``default_branch`` is
+    what the remote said when it was cloned.
     """
 
     commit: str | None = None
@@ -125,6 +131,29 @@ def event_of(source: SourceFacts, now: int | None = None) -> EventFacts:
         commit_time=source.commit_time,
         default_branch=said.default_branch or source.default_branch,
         now=now,
+        repository=said.repository if said.repository.url else _repository(source.remote or ""),
+    )
+
+
+def pretended(source: SourceFacts, event: EventFacts) -> SourceFacts:
+    """The same checkout, as if it were that of another event."""
+    really = source.event or EventFacts()
+    said = replace(
+        event,
+        repository=really.repository,
+        default_branch=event.default_branch or really.default_branch,
+    )
+    return replace(source, event=said, branch=event.branch)
+
+
+def _repository(remote: str) -> RepositoryFacts:
+    """What a remote's URL says: ``https://host/a/b.git``, ``ssh://host:22/a/b``, ``host:a/b``."""
+    found = _REMOTE.fullmatch(remote)
+    if not found:
+        return RepositoryFacts()
+    path = found["path"].strip("/").removesuffix(".git")
+    return RepositoryFacts(
+        path.rpartition("/")[2], url=f"https://{found['host'] or found['scp']}/{path}"
     )
 
 

@@ -7,7 +7,8 @@ A template has ``{{version}}`` once; with ``{{image}}`` in it every image has ve
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from releaser.core import template
@@ -54,6 +55,12 @@ class TagTemplate:
         """The git tag of a version."""
         known = {"version": str(version), "image": image}
         return template.render(self.text, known)
+
+    def among(self, tags: Sequence[str], image: str = "") -> Sequence[str]:
+        """Those of ``tags``, which are sorted, that begin as an image's do: looked up at once."""
+        before, _ = self._around(image)
+        start = bisect_left(tags, before)
+        return tags[start : bisect_left(tags, before + "\U0010ffff", start)]
 
     def version(self, tag: str, image: str = "") -> Version | None:
         """The version that ``tag`` names for an image, or ``None`` where it names none."""

@@ -36,9 +36,7 @@ class History:
         kept = self._reached([self.tags[until]]) if until else None
         gone = self._reached([self.tags[tag]]) if tag else frozenset[str]()
         return tuple(
-            one
-            for one in self.commits
-            if one.sha not in gone and (kept is None or one.sha in kept)
+            one for one in self.commits if one.sha not in gone and (kept is None or one.sha in kept)
         )
 
     def _reached(self, starts: Iterable[str]) -> frozenset[str]:

@@ -73,6 +73,7 @@ class ImagePlan:
     """What happens to one image, and why. ``digest`` is ``None`` until it is built or pushed.
 
     ``comparison`` is what differs from its last release, where it must be built and that is known.
+    ``version`` is that of an image with versions of its own; a person may have ``commanded`` it.
     """
 
     name: str
@@ -86,6 +87,8 @@ class ImagePlan:
     digests: tuple[tuple[str, Digest], ...] = ()
     skipped: tuple[SkippedTag, ...] = ()
     comparison: Comparison | None = None
+    version: str | None = None
+    commanded: bool = False
 
     @property
     def changes(self) -> bool:
@@ -96,6 +99,8 @@ class ImagePlan:
         """Its entry in the plan's JSON."""
         return {
             "name": self.name,
+            **({"version": self.version} if self.version else {}),
+            **({"commanded": True} if self.commanded else {}),
             "needs": sorted(self.needs),
             "action": self.action.value,
             "reason": {"code": self.reason.code.value, "detail": self.reason.detail},
@@ -130,7 +135,8 @@ class PlannedStep:
 class Plan:
     """Images in dependency order, and the steps that bring the world to what the spec asks for.
 
-    One made ``offline`` has not asked the registries, and says so in its JSON.
+    One made ``offline`` has not asked the registries, and says so in its JSON. There is no
+    ``version`` where every image has one of its own.
     """
 
     project: str

@@ -35,7 +35,7 @@ from releaser.core.rebuild import (
 from releaser.core.spec import KEEP_ALL, Keeping
 from releaser.core.stepping import Stepper
 from releaser.core.steps import TagKind
-from releaser.core.tagging import WantedTag, newer_in_line, released
+from releaser.core.tagging import WantedTag, newest_in_line, released
 from releaser.core.version import Version
 from releaser.errors import PlanError
 
@@ -94,13 +94,12 @@ class _Planner:
             images.append(image)
             steps.extend(stepper.content_steps(candidate, image))
             if image.changes and self.mode is Mode.PUBLISH and self.keeping.records:
-                steps.extend(stepper.record_steps(candidate, self.version, self.commit))
+                steps.extend(stepper.record_steps(candidate, self.commit))
         if self.mode is Mode.PUBLISH:
             steps.extend(stepper.tag_steps(images))
-        version = str(self.version) if self.version else None
         return Plan(
             self.project,
-            version,
+            _text(self.version),
             self.mode,
             tuple(images),
             tuple(steps),
@@ -156,12 +155,22 @@ class _Planner:
                 users.setdefault(edge.needs, []).append(candidate.name)
         for candidate in reversed(self.candidates):
             used_by = users.get(candidate.name, [])
-            needed = any(isinstance(decisions[user], Build) for user in used_by)
-            if not candidate.repositories and used_by and not needed:
-                reason = Reason(
-                    ReasonCode.NOT_NEEDED, "it goes to no registry, and no build needs it"
-                )
-                decisions[candidate.name] = Reuse(reason)
+            if any(isinstance(decisions[user], Build) for user in used_by):
+                continue
+            why = self._why_unneeded(candidate, has_users=bool(used_by))
+            if why and not isinstance(decisions[candidate.name], Reuse):
+                decisions[candidate.name] = Reuse(Reason(ReasonCode.NOT_NEEDED, why))
+
+    def _why_unneeded(self, candidate: Candidate, *, has_users: bool) -> str | None:
+        """Why nothing is to be done for an image that no build needs, if so."""
+        if not candidate.repositories:
+            return "it goes to no registry, and no build needs it" if has_users else None
+        held = self.world.registries.digests
+        tags = candidate.references
+        settled = candidate.keeps and all(wanted.names_version for _, wanted, _ in tags)
+        if settled and tags and all(held.get(reference) for _, _, reference in tags):
+            return f"{candidate.version} is out, and nothing of the image has changed since"
+        return None
 
     def _image(self, candidate: Candidate, decision: Decision) -> ImagePlan:
         # What is built now has no digest yet, whatever is there under its fingerprint.
@@ -179,6 +188,8 @@ class _Planner:
             digests=tuple(digests.items()),
             skipped=candidate.skipped,
             comparison=decision.comparison if isinstance(decision, Build) else None,
+            version=None if self.version else _text(candidate.version),
+            commanded=candidate.commanded,
         )
 
     def _digests(self, candidate: Candidate) -> dict[str, Digest]:
@@ -198,34 +209,51 @@ class _Planner:
         if not candidate.repositories:
             return ()
         copied = decision.source.digest if isinstance(decision, Copy) else None
-        versions = self._released(candidate)
-        return tuple(
-            self._public_reference(
-                registry,
-                wanted,
-                reference,
+        held = self._released(candidate)
+        places = {
+            registry: _Place(
                 digests.get(registry, copied),
-                self._newer(candidate.name, wanted, versions[registry]),
+                held[registry],
+                candidate.keeps and self._has_other_content(candidate, registry, digests),
             )
+            for registry, _ in candidate.repositories
+        }
+        return tuple(
+            self._public_reference(candidate, registry, wanted, reference, places[registry])
             for registry, wanted, reference in candidate.references
         )
 
+    def _has_other_content(
+        self, candidate: Candidate, registry: str, digests: Mapping[str, Digest]
+    ) -> bool:
+        """Whether the version that an image keeps is the name of something else in a registry."""
+        held = self.world.registries.digests
+        found = (
+            held.get(reference)
+            for name, wanted, reference in candidate.references
+            if name == registry and wanted.names_version and wanted.kind is TagKind.IMMUTABLE
+        )
+        return any(one is not None and one != digests.get(registry) for one in found)
+
     def _public_reference(
         self,
+        candidate: Candidate,
         registry: str,
         wanted: WantedTag,
         reference: Reference,
-        digest: Digest | None,
-        newer: Version | None,
+        place: _Place,
     ) -> ReferencePlan:
         before = self.world.registries.digests.get(reference)
+        newer = newest_in_line(wanted, place.released, candidate.tagged)
         action, reason = TagAction.MOVE, ""
-        if before is not None and before == digest:
+        if before is not None and before == place.digest:
             action = TagAction.KEEP
+        elif place.is_settled and wanted.names_version:
+            action, reason = TagAction.KEEP, f"{candidate.version} stays as it was released"
         elif before is not None and wanted.kind is TagKind.IMMUTABLE:
             action, reason = TagAction.REFUSE, "it names another content already"
         elif newer is not None:
-            action, reason = TagAction.KEEP, f"{newer} is newer"
+            action, reason = TagAction.KEEP, str(newer)
         elif before is None:
             action = TagAction.CREATE
         return ReferencePlan(reference, registry, wanted.kind, action, before, reason)
@@ -244,12 +272,21 @@ class _Planner:
             for registry, repository in candidate.repositories
         }
 
-    def _newer(self, image: str, wanted: WantedTag, versions: Sequence[Version]) -> Version | None:
-        if not wanted.is_line or wanted.version is None:
-            return None
-        return newer_in_line(
-            wanted.template, wanted.version, versions, image=image, project=self.project
-        )
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A registry as one image sees it: what it has of the content, and the versions that are out.
+
+    It ``is_settled`` where the version that the image keeps has another content there.
+    """
+
+    digest: Digest | None
+    released: Sequence[Version]
+    is_settled: bool
+
+
+def _text(version: Version | None) -> str | None:
+    return str(version) if version else None
 
 
 def _must_exist(

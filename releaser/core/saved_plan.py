@@ -50,10 +50,19 @@ class SavedPlan:
         return cls(data)
 
     @property
-    def version(self) -> str | None:
-        """The version that the plan is for."""
-        version = self.data.get("version")
-        return version if isinstance(version, str) else None
+    def commanded(self) -> tuple[str | None, tuple[str, ...]]:
+        """The version that a person chose, and the images that it was chosen for.
+
+        ``None`` where the checkout said all of them.
+        """
+        images = _by(self.data, "images", "name")
+        chosen = {
+            name: one.get("version") or self.data.get("version")
+            for name, one in images.items()
+            if one.get("commanded")
+        }
+        version = next(iter(chosen.values()), None)
+        return (version if isinstance(version, str) else None), tuple(chosen)
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -88,7 +97,7 @@ def _differences(old: Mapping[str, object], new: Mapping[str, object]) -> Iterat
 def _image_differences(
     name: str, old: Mapping[str, object], new: Mapping[str, object]
 ) -> Iterator[tuple[str, str]]:
-    for key in ("fingerprint", "action", "digest", "platforms"):
+    for key in ("version", "fingerprint", "action", "digest", "platforms"):
         if old.get(key) != new.get(key):
             yield f"{name} {key}", _change(old.get(key), new.get(key))
     before, after = _by(old, "references", "reference"), _by(new, "references", "reference")

@@ -29,7 +29,6 @@ from releaser.core.steps import (
     TagKind,
     TagStep,
 )
-from releaser.core.version import Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +111,7 @@ class Stepper:
             return candidate.local_names
         return (*candidate.local_names, *(reference for _, _, reference in candidate.references))
 
-    def record_steps(
-        self, candidate: Candidate, version: Version | None, commit: str | None
-    ) -> Iterable[PlannedStep]:
+    def record_steps(self, candidate: Candidate, commit: str | None) -> Iterable[PlannedStep]:
         """What the image is made of, kept in each repository once its content is there."""
         decision = self.decisions[candidate.name]
         made = candidate.fingerprint
@@ -125,7 +122,7 @@ class Stepper:
                 record_reference(repository, candidate.name),
                 str(made),
                 made.ingredients,
-                str(version) if version else None,
+                str(candidate.version) if candidate.version else None,
                 commit,
             )
             kind = "copy" if isinstance(decision, Copy) else "push"

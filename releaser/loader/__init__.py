@@ -18,7 +18,7 @@ from releaser.core.facts import Concern
 from releaser.core.spec import SCHEMA_VERSION, Spec, problems
 from releaser.errors import Location, SpecError
 from releaser.loader.complaints import find, from_models, from_problems, together
-from releaser.loader.files import find_spec, read_spec
+from releaser.loader.files import find_spec, read_below, read_spec
 from releaser.loader.lock_file import load_lock, lock_path, lock_text, read_lock
 from releaser.loader.plain_secrets import secret_concerns
 from releaser.loader.resolve import Layers, Notes, Renderer, merged
@@ -33,6 +33,7 @@ __all__ = [
     "load_lock",
     "lock_path",
     "lock_text",
+    "read_below",
     "read_lock",
     "read_spec",
 ]
@@ -129,6 +130,8 @@ def _part(
             }
         case "defaults", _:
             return Renderer(values, notes, later=("image",)).image(node)
+        case "versioning", _:
+            return Renderer(values, notes, later=("version", "image", "context")).data(node)
         case "tag_policies", _:
             return Renderer(values, notes, later=("image",)).of_rules().data(node)
         case _:

@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from releaser.core.spec import (
     ImageSpec,
+    Keeping,
     Problem,
     RegistrySpec,
     SecretSpec,
     Spec,
     TagPolicySpec,
     TagSafetySpec,
+    VersioningSpec,
 )
 from releaser.core.spec.nearest import nearest
 from releaser.errors import Location, SpecError
@@ -201,17 +204,22 @@ def _unknown_field(path: Path, place: Place, at: Location) -> SpecError:
 def _fields(owner: Path) -> Sequence[str]:
     match owner:
         case ():
-            return tuple(Spec.model_fields)
+            model: type[BaseModel] = Spec
         case (*_, "secrets", _):
-            return tuple(SecretSpec.model_fields)
+            model = SecretSpec
         case ("registries", *_):
-            return tuple(RegistrySpec.model_fields)
+            model = RegistrySpec
+        case ("fingerprints", *_):
+            model = Keeping
+        case ("versioning", *_):
+            model = VersioningSpec
         case ("tag_policies", _, "tag_safety"):
-            return tuple(TagSafetySpec.model_fields)
+            model = TagSafetySpec
         case ("tag_policies", *_):
-            return tuple(TagPolicySpec.model_fields)
+            model = TagPolicySpec
         case _:
-            return tuple(ImageSpec.model_fields)
+            model = ImageSpec
+    return tuple(one.alias or name for name, one in model.model_fields.items())
 
 
 def _subject(path: Path, place: Place) -> str:

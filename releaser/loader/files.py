@@ -62,6 +62,20 @@ def read_spec(path: Path) -> bytes:
     return content
 
 
+def read_below(root: Path, path: str) -> bytes:
+    """The bytes of a file below ``root``, at most 1 MiB; a link must not lead out of it.
+
+    Raises:
+        SpecError: it leads out, cannot be read, is no regular file, or is longer.
+    """
+    file = root / path
+    if not file.resolve().is_relative_to(root.resolve()):
+        raise SpecError(f'"{path}" is a link that leaves the folder of the file')
+    if not file.exists():
+        raise SpecError(f'there is no file "{path}"', hint="paths are seen from the file's folder")
+    return read_spec(file)
+
+
 def _check_regular(path: Path, mode: int) -> None:
     if stat.S_ISDIR(mode):
         raise SpecError(f'"{path}" is a folder', hint=f"name the file in it: -f {path / NAMES[0]}")

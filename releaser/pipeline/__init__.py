@@ -5,8 +5,9 @@ product runs in memory on fakes.
 """
 
 from releaser.pipeline.bases import locked_digests
+from releaser.pipeline.checkout import Seen, see, template_of
 from releaser.pipeline.locking import Relocked, check_lock, relock
-from releaser.pipeline.preparation import prepare, version_of
+from releaser.pipeline.preparation import prepare
 from releaser.pipeline.request import Adapters, Prepared, Project, Request
 from releaser.pipeline.running import outcome_error, preflight, refuse, run
 from releaser.pipeline.selection import Selection, build_graph, check, fingerprints, host_platform
@@ -17,6 +18,7 @@ __all__ = [
     "Project",
     "Relocked",
     "Request",
+    "Seen",
     "Selection",
     "build_graph",
     "check",
@@ -30,5 +32,6 @@ __all__ = [
     "refuse",
     "relock",
     "run",
-    "version_of",
+    "see",
+    "template_of",
 ]

@@ -2,67 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from releaser.core import tagging
 from releaser.core.candidate import Candidate, World
-from releaser.core.facts import (
-    FINGERPRINT_LABEL,
-    EngineFacts,
-    RegistryFacts,
-    SourceFacts,
-    event_of,
-)
+from releaser.core.facts import FINGERPRINT_LABEL, EngineFacts, RegistryFacts
 from releaser.core.fingerprint import Fingerprint
-from releaser.core.git_tags import TagTemplate
 from releaser.core.oci import Platform
 from releaser.core.plan import Mode
 from releaser.core.planner import make_plan
 from releaser.core.resolve import ResolvedImage, render_image
 from releaser.core.steps import TagKind
-from releaser.core.tagging import Outcome, Policy, Safety, Situation, default_tags, evaluate
-from releaser.core.version import Version, between_tags, dirty
-from releaser.errors import SetupError, SpecError
+from releaser.core.tagging import Outcome
+from releaser.errors import SetupError
 from releaser.interfaces import Engine
 from releaser.observe import local_images, records, registry_facts
 from releaser.pipeline.bases import base_concerns, observed_bases, offline_concern
+from releaser.pipeline.checkout import Seen, see, template_of
 from releaser.pipeline.request import Adapters, Prepared, Project, Request
 from releaser.pipeline.selection import Selection, build_graph, fingerprints, host_platform
-
-TAG_TEMPLATE = TagTemplate()
-
-
-def version_of(source: SourceFacts, override: str | None) -> Version | None:
-    """The version of this checkout: the command line's, the tag's at HEAD, or one between tags.
-
-    ``None`` where there is neither a version on the command line nor a commit.
-    """
-    if override is not None:
-        return Version.parse(override)
-    if source.commit is None:
-        return None
-    here = TAG_TEMPLATE.highest(source.tags)
-    if here:
-        version = here[1]
-    else:
-        last = TAG_TEMPLATE.version(source.last_tag) if source.last_tag else None
-        version = between_tags(last, source.distance, source.commit)
-    return dirty(version) if source.changes else version
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
     """What is known of a project before anything is asked about images: its checkout and graph.
 
-    ``known`` gives the values of an image's placeholders; ``engine`` is ``None`` where none
-    answered.
+    ``engine`` is ``None`` where none answered.
     """
 
-    source: SourceFacts
-    version: Version | None
-    known: Callable[[str], Mapping[str, str]]
+    seen: Seen
     selection: Selection
     engine: Engine | None
     engine_facts: EngineFacts | None
@@ -81,19 +50,15 @@ def survey(project: Project, adapters: Adapters, request: Request) -> Survey:
         SpecError, PlanError, SetupError: see :func:`build_graph`.
     """
     with ThreadPoolExecutor(1) as beside:  # git is a program, and mostly waited for
-        asked = beside.submit(adapters.source.facts, TAG_TEMPLATE)
+        asked = beside.submit(adapters.source.facts, template_of(project))
         engine, facts, no_engine = _ask_engine(adapters, request.mode)
         source = asked.result()
-    version = version_of(source, request.version)
     host = Platform.parse(facts.platform) if facts else host_platform()
-
-    def known(image: str) -> Mapping[str, str]:
-        return tagging.values(version, source, image=image, project=project.spec.project)
-
-    selection = build_graph(project, adapters.contexts, known, host, request)
+    seen = see(project, adapters, request, source, host)
+    selection = build_graph(project, adapters.contexts, seen.known, host, request)
     for name in selection.closure:
-        render_image(name, project.spec.images[name], known(name), project.at, strict=True)
-    return Survey(source, version, known, selection, engine, facts, no_engine)
+        render_image(name, project.spec.images[name], seen.known(name), project.at, strict=True)
+    return Survey(seen, selection, engine, facts, no_engine)
 
 
 def prepare(project: Project, adapters: Adapters, request: Request) -> Prepared:
@@ -103,12 +68,12 @@ def prepare(project: Project, adapters: Adapters, request: Request) -> Prepared:
         SpecError, PlanError, SetupError, UnknownError: see the phases.
     """
     found = survey(project, adapters, request)
-    source, version, engine = found.source, found.version, found.engine
+    source, engine = found.seen.source, found.engine
     offline = request.offline
     bases = observed_bases(project, found.images, engine, adapters.registry, offline=offline)
-    wanted = _wanted(project, found, int(adapters.clock()))
-    release = _release(found, wanted.values())
-    prints = fingerprints(project, adapters.contexts, found.images, bases, release=release)
+    wanted = {name: found.seen.tags(name) for name in found.selection.closure}
+    releases = _releases(found.seen, wanted)
+    prints = fingerprints(project, adapters.contexts, found.images, bases, releases=releases)
     candidates = _candidates(project, found, prints, wanted)
     held, keeping = RegistryFacts(), project.spec.fingerprints
     if request.mode is Mode.PUBLISH and not offline:
@@ -122,7 +87,7 @@ def prepare(project: Project, adapters: Adapters, request: Request) -> Prepared:
         concerns += offline_concern(project, bases, candidates, request.mode)
     plan = make_plan(
         project.spec.project,
-        version,
+        found.seen.versions.project,
         candidates,
         world,
         request.mode,
@@ -153,48 +118,20 @@ def _ask_engine(
         return None, None, error
 
 
-def _wanted(project: Project, found: Survey, now: int) -> Mapping[str, Outcome]:
-    """The tags that each image wants, and the rules that give none."""
-    event = event_of(found.source, now)
-    # A saved plan commands the version that it was made with: only another one is a person's word.
-    commanded = str(found.version) != str(version_of(found.source, None))
-    situation = Situation(
-        version=found.version,
-        source=found.source,
-        event=event,
-        image="",
-        project=project.spec.project,
-        commanded=commanded,
-    )
-    names = found.selection.closure
-    return {name: _tags(project, name, replace(situation, image=name)) for name in names}
+def _releases(seen: Seen, wanted: Mapping[str, Outcome]) -> dict[str, str]:
+    """What tells the release of each image from every other one.
 
-
-def _tags(project: Project, name: str, at: Situation) -> Outcome:
-    spec = project.spec.tag_policy(name)
-    try:
-        if spec is None:
-            return evaluate(Policy.of(default_tags(at.version)), at)
-        safety = Safety(spec.tag_safety.immutable, spec.tag_safety.forward)
-        return evaluate(Policy.of(spec.rules, spec.flavor, safety), at)
-    except SpecError as error:
-        raise SpecError(
-            f'tags of image "{name}": {error.message}',
-            at=project.at(("images", name, "tags")),
-            details=error.details,
-            hint=error.hint,
-        ) from None
-
-
-def _release(found: Survey, wanted: Iterable[Outcome]) -> str | None:
-    """What tells this release from every other one; ``None`` where none of its tags is for ever.
-
-    The same release made again, here or elsewhere, is the same one.
+    The same release made again, here or elsewhere, is the same one. There is none where no tag is
+    for ever.
     """
-    tags = (tag for outcome in wanted for tag in outcome.wanted)
+    tags = (tag for outcome in wanted.values() for tag in outcome.wanted)
     if not any(tag.kind is TagKind.IMMUTABLE for tag in tags):
-        return None
-    return " ".join(str(part) for part in (found.version, found.source.commit) if part)
+        return {}
+    currents = {name: seen.current(name) for name in wanted}
+    return {
+        name: " ".join(str(part) for part in (one.version, one.commit) if part)
+        for name, one in currents.items()
+    }
 
 
 def _candidates(
@@ -210,8 +147,19 @@ def _candidates(
         repositories = tuple((r, spec.repository(name, r)) for r in spec.push_to(name))
         if not tags.wanted and not spec.fingerprints.tags:
             repositories = ()  # there is no tag to upload it under
-        image, chosen = selection.resolved[name], name in selection.chosen
+        current = found.seen.current(name)
         candidates.append(
-            Candidate(image, prints[name], tags.wanted, tags.skipped, repositories, chosen)
+            Candidate(
+                image=selection.resolved[name],
+                fingerprint=prints[name],
+                wanted=tags.wanted,
+                skipped=tags.skipped,
+                repositories=repositories,
+                chosen=name in selection.chosen,
+                version=current.version,
+                keeps=current.is_kept,
+                commanded=current.is_commanded,
+                tagged=found.seen.tagged(name),
+            )
         )
     return candidates

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from releaser.core.facts import Concern, EngineFacts, SourceFacts
+from releaser.core.facts import Concern, EngineFacts, EventFacts, SourceFacts
 from releaser.core.lock import Lock
 from releaser.core.plan import Mode, Plan
 from releaser.core.spec import Spec
-from releaser.errors import Location, SetupError
+from releaser.errors import Location, SetupError, SpecError
 from releaser.interfaces import Builder, Contexts, Engine, Registry, SourceRepository
 
 
@@ -29,11 +29,20 @@ class Adapters:
     clock: Callable[[], float] = time.time
 
 
+def _unread(_text: bytes) -> Spec:
+    raise SpecError("nothing says how to read another state of the file")
+
+
+def _no_file(path: str) -> bytes:
+    raise SpecError(f'there is no file "{path}"')
+
+
 @dataclass(frozen=True, slots=True)
 class Project:
     """A loaded spec: ``root`` is the absolute folder of its file, ``at`` where a path in it is.
 
-    ``lock`` is ``None`` where there is no lock file.
+    ``lock`` is ``None`` where there is no lock file. ``read`` reads another state of the file, with
+    the same variables, ``file`` a file below ``root``; they raise :class:`SpecError`.
     """
 
     spec: Spec
@@ -41,17 +50,26 @@ class Project:
     at: Callable[[tuple[str | int, ...]], Location]
     concerns: tuple[Concern, ...] = ()
     lock: Lock | None = None
+    read: Callable[[bytes], Spec] = _unread
+    file: Callable[[str], bytes] = _no_file
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the command line asks for; ``offline`` asks nothing but the engine's own store."""
+    """What the command line asks for; ``offline`` asks nothing but the engine's own store.
+
+    Where every image has a version of its own, ``version`` is for the images that are ``commanded``
+    (those that are asked for, where it is empty). ``event`` is one to be pretended, in place of
+    what the checkout and the CI system say.
+    """
 
     images: tuple[str, ...] = ()
     only: bool = False
     version: str | None = None
     mode: Mode = Mode.PUBLISH
     offline: bool = False
+    event: EventFacts | None = None
+    commanded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

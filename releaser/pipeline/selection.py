@@ -19,6 +19,8 @@ from releaser.interfaces import Contexts
 from releaser.observe import all_files, seen_from
 from releaser.pipeline.request import Project, Request
 
+NO_RELEASES: Mapping[str, str] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -103,9 +105,9 @@ def fingerprints(
     bases: Mapping[str, Digest | None],
     *,
     strict: bool = True,
-    release: str | None = None,
+    releases: Mapping[str, str] = NO_RELEASES,
 ) -> dict[str, Fingerprint]:
-    """The fingerprints of ``images`` (upstreams first), as parts of ``release``.
+    """The fingerprints of ``images`` (upstreams first), each as a part of its release, if any.
 
     Raises:
         SpecError: a context or (where ``strict``) a COPY source is missing.
@@ -114,6 +116,7 @@ def fingerprints(
         files = all_files(contexts, images, project.at, strict=strict)
     prints: dict[str, Fingerprint] = {}
     for image in images:
+        release = releases.get(image.name)
         prints[image.name] = image.fingerprint(files[image.name], bases, prints, release)
     return prints
 

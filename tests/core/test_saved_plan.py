@@ -33,7 +33,7 @@ def test_nothing_has_moved() -> None:
     world = World(SPEC, FILES)
     plan = saved(world)
     check_unmoved(plan, world.plan())
-    assert (plan.version, plan.images) == ("1.4.2", ("api", "base"))
+    assert (plan.commanded, plan.images) == ((None, ()), ("api", "base"))
 
 
 def test_a_file_has_changed() -> None:

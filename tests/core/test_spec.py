@@ -166,8 +166,8 @@ def test_a_spec_comes_back_from_its_own_data() -> None:
             },
         },
     )  # fmt: skip
-    assert Spec.model_validate(whole.model_dump()) == whole
-    assert Spec.model_validate_json(whole.model_dump_json()) == whole
+    assert Spec.model_validate(whole.model_dump(by_alias=True)) == whole
+    assert Spec.model_validate_json(whole.model_dump_json(by_alias=True)) == whole
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from packaging.version import Version as PackagingVersion
 
 from releaser.core.facts import EventFacts, SourceFacts
 from releaser.core.oci import Tag
+from releaser.core.pep440 import PythonVersion
 from releaser.core.steps import TagKind
 from releaser.core.tag_rules import Flavor, Rule, RuleType, lines_of
 from releaser.core.tag_rules.dates import written
@@ -24,7 +25,6 @@ from releaser.core.tagging import (
     newer_in_line,
     released,
 )
-from releaser.core.pep440 import PythonVersion
 from releaser.core.version import Version
 from releaser.errors import SpecError
 from tests.build import COMMIT, branches, prereleases, versions
@@ -270,7 +270,7 @@ def test_in_any_order_every_line_ends_at_its_highest_version(order: list[Version
         for one in wanted:
             newer = None
             if one.is_line and one.version:
-                newer = newer_in_line(one.template, one.version, out, image="api", project="shop")
+                newer = newer_in_line(one.template, one.version, out)
             if newer is None:
                 held[str(one.tag)] = version
     stable = [version for version in order if not version.prerelease]

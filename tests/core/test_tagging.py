@@ -61,7 +61,7 @@ def tag(rule: str, version: str | None = "1.4.2", source: SourceFacts = SOURCE) 
 def newest(rule: str, version: str, tags: list[str], *spellings: str) -> str | None:
     """The newer version on the line of ``rule`` that ``tags`` show, if there is one."""
     held = released(tags, image="api", project="shop", spellings=spellings)
-    found = newer_in_line(rule, Version.parse(version), held, image="api", project="shop")
+    found = newer_in_line(rule, Version.parse(version), held)
     return str(found) if found else None
 
 

@@ -368,7 +368,7 @@ def test_without_a_commit_there_is_no_sha() -> None:
 
 def test_a_commanded_version_stands_in_for_a_tag() -> None:
     source = SourceFacts(commit=COMMIT, branch="main")
-    at = Situation(Version(3, 0, 1), source, MAIN, "api", "shop", commanded=True)
+    at = Situation(Version(3, 0, 1), source, MAIN, "api", "shop", commanded=True, is_release=True)
     found = evaluate(Policy.of(["type=semver,pattern={{major}}.{{minor}}"]), at)
     assert [str(one.tag) for one in found.wanted] == ["3.0", "latest"]
 

@@ -21,6 +21,7 @@ from releaser.core.spec.paths import is_remote
 from releaser.core.spec.problems import Problem, problems, unknown
 from releaser.core.spec.secret_names import looks_secret
 from releaser.core.spec.tag_fields import TagPolicySpec, TagSafetySpec
+from releaser.core.spec.version_fields import VersioningSpec
 
 __all__ = [
     "KEEP_ALL",
@@ -34,6 +35,7 @@ __all__ = [
     "Spec",
     "TagPolicySpec",
     "TagSafetySpec",
+    "VersioningSpec",
     "is_remote",
     "looks_secret",
     "problems",

@@ -27,6 +27,7 @@ from releaser.core.spec.fields import (
     whole,
 )
 from releaser.core.spec.tag_fields import Rules, TagPolicySpec, policy_of, with_policies
+from releaser.core.spec.version_fields import GIT_TAGS, VersioningSpec
 from releaser.core.template import blank
 from releaser.errors import SpecError
 
@@ -282,6 +283,7 @@ class Spec(_Model):
     )
     vars: dict[str, str] = Field(default_factory=dict)
     fingerprints: Keeping = KEEP_ALL
+    versioning: VersioningSpec = GIT_TAGS
     tag_policies: dict[str, TagPolicySpec] = Field(default_factory=dict)
     defaults: ImageSpec = ImageSpec()
     images: dict[str, ImageSpec]

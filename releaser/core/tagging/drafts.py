@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from releaser.core.pep440 import PythonVersion
 from releaser.core.tag_rules import Rule, RuleType
 from releaser.core.tag_rules.expressions import names, render_known, without_calls
-from releaser.core.pep440 import PythonVersion
 from releaser.core.tagging.situation import Situation, parts_of
 from releaser.core.tagging.tags import sanitized
 from releaser.core.version import Version, dirty
@@ -111,7 +111,8 @@ def _semver(rule: Rule, at: Situation) -> Drafted:
     if version is None:
         return f'"{raw}" is no semantic version'
     plain = Version(version.major, version.minor, version.patch, version.prerelease)
-    made = dirty(plain) if at.is_dirty and not rule.get("value") else plain
+    own = at.is_release or bool(rule.get("value"))  # its own version is marked already
+    made = dirty(plain) if at.is_dirty and not own else plain
     if raw == f"v{plain}":
         return _of_version(rule, parts_of(made), made, "v{{version}}")
     if raw == str(plain):
@@ -180,7 +181,7 @@ def _text(rule: Rule, at: Situation) -> str | None:
     """The text that a version is read from; ``None`` where the event has none."""
     value = rule.get("value")
     text = _global(value, at) if value else None
-    if not value and at.names_version and at.version:
+    if not value and at.is_release and at.version:
         text = str(at.version)
     text = text if value else text or at.event.tag
     if text is None:

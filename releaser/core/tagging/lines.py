@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from releaser.core import template
-from releaser.core.facts import SourceFacts
-from releaser.core.tagging.situation import values
+from releaser.core.tagging.situation import parts_of
+from releaser.core.tagging.tags import WantedTag
 from releaser.core.version import Version
 
 _VERSION = "{{version}}"
@@ -39,19 +40,44 @@ def released(
     return tuple(Version(*numbers) for numbers in sorted(found))
 
 
-def newer_in_line(
-    rule: str, version: Version, released: Sequence[Version], *, image: str, project: str
-) -> Version | None:
+@dataclass(frozen=True, slots=True)
+class Newer:
+    """A version that keeps a line's tag where it is, and where it was seen."""
+
+    version: Version
+    in_git: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.version} is newer{' (a git tag)' if self.in_git else ''}"
+
+
+def newest_in_line(
+    wanted: WantedTag, released: Sequence[Version], tagged: Sequence[Version] = ()
+) -> Newer | None:
+    """The highest version above that of ``wanted`` on its line; ``None``: the tag may move.
+
+    ``released`` are the full versions that a registry has, ``tagged`` those that git has tags of,
+    both in order.
+    """
+    if not wanted.is_line or wanted.version is None:
+        return None
+    out = newer_in_line(wanted.template, wanted.version, released)
+    known = newer_in_line(wanted.template, wanted.version, tagged)
+    if known is not None and (out is None or out < known):
+        return Newer(known, in_git=True)
+    return Newer(out) if out is not None else None
+
+
+def newer_in_line(rule: str, version: Version, released: Sequence[Version]) -> Version | None:
     """The highest of ``released`` that is above ``version`` on the line of ``rule``.
 
     A line is all the versions for which the rule gives the same tag. ``released`` are full
     versions in order; ``None``: ``version`` is the highest, so that the tag may move to it.
     """
-
-    def line(one: Version) -> str:
-        known = values(one, SourceFacts(), image=image, project=project)
-        return template.render_known(rule, known)
-
-    own = line(version)
+    own = _line(rule, version)
     newer = released[bisect_right(released, version) :]
-    return next((other for other in reversed(newer) if line(other) == own), None)
+    return next((other for other in reversed(newer) if _line(rule, other) == own), None)
+
+
+def _line(rule: str, version: Version) -> str:
+    return template.render_known(rule, parts_of(version))

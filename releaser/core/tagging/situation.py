@@ -19,7 +19,11 @@ _DEFAULT_BRANCH_EVENTS = re.compile("create|discussion|issues|schedule")
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """An image in a checkout at an event; ``commanded`` tells that a person chose the version."""
+    """An image in a checkout at an event.
+
+    ``commanded`` tells that a person chose the version, ``is_release`` that it is one whatever the
+    event is about.
+    """
 
     version: Version | None
     source: SourceFacts
@@ -27,17 +31,12 @@ class Situation:
     image: str
     project: str
     commanded: bool = False
+    is_release: bool = False
 
     @property
     def is_dirty(self) -> bool:
         """Whether what is built is not what the commit and its tags say."""
         return bool(self.source.changes) and not self.commanded
-
-    @property
-    def names_version(self) -> bool:
-        """Whether it is about the version without an event: by command, or by a tag at HEAD."""
-        here = {tag.removeprefix("v") for tag in self.source.tags} if not self.event.name else set()
-        return self.commanded or str(self.version) in here
 
     @property
     def is_default_branch(self) -> bool:

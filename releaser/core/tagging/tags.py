@@ -37,6 +37,11 @@ class WantedTag:
     is_line: bool
     width: int
 
+    @property
+    def names_version(self) -> bool:
+        """Whether it stands for the version, as a whole or as one of its line."""
+        return self.is_line or "{{" in self.template
+
 
 @dataclass(frozen=True, slots=True)
 class SkippedTag:
