@@ -14,7 +14,8 @@ import typer
 
 from releaser.cli import options
 from releaser.cli.compose import adapters, contexts, load_project
-from releaser.cli.errors import format_error, printable
+from releaser.cli.concerns import say_concerns
+from releaser.cli.errors import format_error
 from releaser.cli.options import DataFormat, EngineName, Format
 from releaser.cli.reporting import (
     Recording,
@@ -70,7 +71,7 @@ def plan(
     if output is not None:
         write_atomically(output, prepared.plan.to_json())
     sys.stdout.write(show_plan(prepared.plan, output_format))
-    _say_concerns(prepared.plan)
+    say_concerns(prepared.plan.concerns)
     refuse(prepared, push=False, allow_dirty=True)
     return 10 if exit_code and prepared.plan.changes else 0
 
@@ -93,7 +94,7 @@ def why(
         sys.stdout.write(json.dumps(why_json(prepared.plan, chosen), indent=2) + "\n")
     else:
         sys.stdout.write(why_text(prepared.plan, chosen))
-    _say_concerns(prepared.plan)
+    say_concerns(prepared.plan.concerns)
 
 
 def affected(
@@ -243,12 +244,6 @@ def show_plan(plan: Plan, output_format: Format) -> str:
             return plan_text(plan)
 
 
-def _say_concerns(plan: Plan) -> None:
-    for concern in plan.concerns:
-        hint = f" ({concern.hint})" if concern.hint else ""
-        _tell(printable(f"warning: {concern.message}{hint}") + "\n")
-
-
 def _limits(project: Project, jobs: int | None, keep_going: bool) -> Limits:
     transfers = {name: one.concurrency for name, one in project.spec.registries.items()}
     return Limits(jobs, transfers, keep_going)
@@ -264,7 +259,7 @@ def _execute(
     verbose: bool,
 ) -> None:
     """Run a plan with its progress on stderr; the record gets the result."""
-    _say_concerns(plan)
+    say_concerns(plan.concerns)
     with progress(plan, verbose=verbose) as listener:
         signals.running = True
         record.result = run_plan(prepared, plan, world, listener, limits, signals.stop)

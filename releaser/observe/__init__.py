@@ -6,7 +6,7 @@ are computed. The second asks the registries, content first, then the tags that 
 
 from releaser.observe.contexts import all_files, missing_sources, seen_from
 from releaser.observe.engine import base_digests, local_images
-from releaser.observe.registries import records, registry_facts
+from releaser.observe.registries import records, registry_facts, tag_lists
 from releaser.observe.threads import concurrently
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "records",
     "registry_facts",
     "seen_from",
+    "tag_lists",
 ]

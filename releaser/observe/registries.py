@@ -37,12 +37,23 @@ def registry_facts(
     else:
         _ask_digests(registry, public, found)
         found.update(_by_labels(registry, candidates, found))
-    repositories = sorted(_to_list(candidates, found))
-    listed = concurrently(lambda r: _tags(registry, r), repositories)
-    tags = dict(zip(repositories, listed, strict=True))
+    tags = tag_lists(registry, sorted(_to_list(candidates, found)))
     there = [ref for ref in public if str(ref.tag) in tags.get(ref.repository, ())]
     _ask_digests(registry, there, found)
     return RegistryFacts({**dict.fromkeys(public), **found}, tags)
+
+
+def tag_lists(
+    registry: Registry, repositories: Sequence[Repository]
+) -> dict[Repository, tuple[str, ...]]:
+    """All tags of each of ``repositories``, all asked at once.
+
+    Raises:
+        SetupError: a registry rejects the credentials or cannot be reached.
+        UnknownError: a registry would not say.
+    """
+    listed = concurrently(lambda r: _tags(registry, r), repositories)
+    return dict(zip(repositories, listed, strict=True))
 
 
 def _ask_digests(

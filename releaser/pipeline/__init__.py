@@ -11,6 +11,7 @@ from releaser.pipeline.preparation import prepare
 from releaser.pipeline.request import Adapters, Prepared, Project, Request
 from releaser.pipeline.running import outcome_error, preflight, refuse, run
 from releaser.pipeline.selection import Selection, build_graph, check, fingerprints, host_platform
+from releaser.pipeline.tagging import tags_at
 
 __all__ = [
     "Adapters",
@@ -33,5 +34,6 @@ __all__ = [
     "relock",
     "run",
     "see",
+    "tags_at",
     "template_of",
 ]

@@ -9,6 +9,7 @@ from releaser.core import tagging
 from releaser.core.facts import EventFacts, SourceFacts, event_of, pretended
 from releaser.core.git_tags import TagTemplate
 from releaser.core.oci import Platform
+from releaser.core.resolve import render_image
 from releaser.core.tagging import Outcome, Policy, Safety, Situation, default_tags, evaluate
 from releaser.core.version import Version
 from releaser.core.versioning.current import Current
@@ -68,6 +69,11 @@ class Seen:
                 details=error.details,
                 hint=error.hint,
             ) from None
+
+    def labels(self, image: str) -> tuple[tuple[str, str], ...]:
+        """The labels that the spec gives an image; a placeholder that nobody knows stays."""
+        spec = self.project.spec.images[image]
+        return render_image(image, spec, self.known(image), self.project.at, strict=False).labels
 
     def tagged(self, image: str) -> tuple[Version, ...]:
         """The full versions of an image that git has tags of, in order."""

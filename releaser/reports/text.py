@@ -52,14 +52,18 @@ def plan_text(plan: Plan) -> str:
 def _plan_lines(plan: Plan) -> Iterator[str]:
     yield f"{headline(plan)}: {counts(plan.images)}"
     yield ""
-    width = max((len(image.name) for image in plan.images), default=0)
+    width = max((len(_name(image)) for image in plan.images), default=0)
     for image in plan.images:
-        yield f"{image.name:<{width}}  {image.action.value:<10}  {reason_words(image)}"
+        yield f"{_name(image):<{width}}  {image.action.value:<10}  {reason_words(image)}"
         if plan.mode is Mode.PUBLISH:
             yield from (f"  {line}" for line in _reference_lines(image.references))
     if not plan.changes:
         yield ""
         yield "nothing to do"
+
+
+def _name(image: ImagePlan) -> str:
+    return f"{image.name} {image.version}" if image.version else image.name
 
 
 def headline(plan: Plan) -> str:

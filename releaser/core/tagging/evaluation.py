@@ -38,15 +38,29 @@ _COMMIT_PARTS = frozenset(COMMIT_NAMES)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The tags of an image, each once and in order, and the rules that give none."""
+    """What every rule gives, in their order; what the flavor gives comes last."""
 
-    wanted: tuple[WantedTag, ...]
-    skipped: tuple[SkippedTag, ...]
+    results: tuple[WantedTag | SkippedTag, ...] = ()
+
+    @property
+    def wanted(self) -> tuple[WantedTag, ...]:
+        """The tags of an image, each once: the first rule that gives one decides about it."""
+        found: dict[Tag, WantedTag] = {}
+        for one in self.results:
+            if isinstance(one, WantedTag):
+                found.setdefault(one.tag, one)
+        return tuple(found.values())
+
+    @property
+    def skipped(self) -> tuple[SkippedTag, ...]:
+        """The rules that give no tag."""
+        return tuple(one for one in self.results if isinstance(one, SkippedTag))
 
     @property
     def version(self) -> str | None:
         """What metadata-action calls the version: the first tag."""
-        return str(self.wanted[0].tag) if self.wanted else None
+        first = next((one for one in self.results if isinstance(one, WantedTag)), None)
+        return str(first.tag) if first else None
 
 
 def evaluate(policy: Policy, at: Situation) -> Outcome:
@@ -57,8 +71,7 @@ def evaluate(policy: Policy, at: Situation) -> Outcome:
             false.
     """
     known = at.known()
-    wanted: dict[Tag, WantedTag] = {}
-    skipped: list[SkippedTag] = []
+    results: list[WantedTag | SkippedTag] = []
     first: Draft | None = None
     for rule in policy.ordered:
         made = draft(rule, at) if _enabled(rule, known) else "it is not enabled"
@@ -66,25 +79,15 @@ def evaluate(policy: Policy, at: Situation) -> Outcome:
             made = replace(made, body=_around(made.body, rule, policy.flavor))
             if rule.type is RuleType.RAW and {"branch", "base_ref"} & set(names(made.body)):
                 made = replace(made, follows="branch")
-            result = _One(made, str(rule), policy, at, known).tag()
+            results.append(_One(made, str(rule), policy, at, known).tag())
             first = first or (made if _says_something(made, known) else None)
         else:
-            result = SkippedTag(str(rule), made)
-        _note(result, wanted, skipped)
+            results.append(SkippedTag(str(rule), made))
     if first and _gives_latest(first, policy.flavor):
         version = first.version or at.version
         latest = Draft(_latest(policy.flavor), version=version, line=True)
-        _note(_One(latest, AUTO_LATEST, policy, at, known).tag(), wanted, skipped)
-    return Outcome(tuple(wanted.values()), tuple(skipped))
-
-
-def _note(
-    result: WantedTag | SkippedTag, wanted: dict[Tag, WantedTag], skipped: list[SkippedTag]
-) -> None:
-    if isinstance(result, SkippedTag):
-        skipped.append(result)
-    else:
-        wanted.setdefault(result.tag, result)
+        results.append(_One(latest, AUTO_LATEST, policy, at, known).tag())
+    return Outcome(tuple(results))
 
 
 def _says_something(made: Draft, known: Mapping[str, str]) -> bool:
@@ -148,7 +151,18 @@ class _One:
         line = kind is TagKind.FLOATING and self._is_line(parts) and self.policy.safety.forward
         width = self._width(parts, kind)
         tag = legal(text, self.rule)
-        return WantedTag(tag, kind, self.rule, template, self.draft.version, line, width)
+        reason = self._reason(parts, kind, line=line)
+        return WantedTag(tag, kind, self.rule, template, self.draft.version, line, width, reason)
+
+    def _reason(self, parts: set[str], kind: TagKind, *, line: bool) -> str:
+        """What lets the tag move, or not."""
+        if kind is TagKind.IMMUTABLE:
+            return "a commit" if parts & _COMMIT_PARTS else "a full version"
+        if line:
+            return "the newest version" if self.draft.line else "the newest version of its line"
+        if self.draft.follows:
+            return f"follows {self.draft.follows}"
+        return "moves with every run"
 
     def _is_line(self, parts: set[str]) -> bool:
         return self.draft.line or bool(parts & _VERSION_PARTS)

@@ -26,7 +26,7 @@ class WantedTag:
     ``template`` is its text with the names of a version's parts left in it, ``version`` the version
     that they stand for. ``is_line``: it stands for a line of versions, so that it may only move
     forward. ``width`` is how much it stands for: 0 immutable, then narrow to wide lines, others,
-    ``latest``.
+    ``latest``. ``reason`` says in a few words what lets it move, or not.
     """
 
     tag: Tag
@@ -36,6 +36,7 @@ class WantedTag:
     version: Version | None
     is_line: bool
     width: int
+    reason: str = ""
 
     @property
     def names_version(self) -> bool:

@@ -1,0 +1,86 @@
+"""The tags of images at an event, real or pretended, with nothing built and nothing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from releaser.core.event_tags import ImageTags, TagsAtEvent
+from releaser.core.graph import select
+from releaser.core.oci import Repository, Tag
+from releaser.core.steps import TagKind
+from releaser.core.tagging import (
+    Newer,
+    Outcome,
+    newest_in_line,
+    oci_labels,
+    released,
+)
+from releaser.core.version import Version
+from releaser.observe import tag_lists
+from releaser.pipeline.checkout import Seen, see, template_of
+from releaser.pipeline.request import Adapters, Project, Request
+
+
+def tags_at(project: Project, adapters: Adapters, request: Request) -> TagsAtEvent:
+    """The tags that the images of ``request`` get, in the order of the spec.
+
+    Raises:
+        SpecError: a rule gives what is not legal, or a name matches no image.
+        SetupError, UnknownError: a registry cannot be asked, or would not say.
+    """
+    names = select(tuple(project.spec.images), request.images)
+    source = adapters.source.facts(template_of(project))
+    seen = see(project, adapters, request, source)
+    outcomes = {name: seen.tags(name) for name in names}
+    lists = {} if request.offline else _lists(project, adapters, outcomes)
+    images = tuple(_image(seen, name, outcome, lists) for name, outcome in outcomes.items())
+    concerns = (*project.concerns, *source.concerns)
+    return TagsAtEvent(project.spec.project, seen.event, images, concerns)
+
+
+def _lists(
+    project: Project, adapters: Adapters, outcomes: Mapping[str, Outcome]
+) -> Mapping[Repository, tuple[str, ...]]:
+    """What the registries list of the images that have a line among their tags."""
+    spec = project.spec
+    wanted = {
+        spec.repository(name, registry)
+        for name, outcome in outcomes.items()
+        if any(one.is_line for one in outcome.wanted)
+        for registry in spec.push_to(name)
+    }
+    return tag_lists(adapters.registry, sorted(wanted))
+
+
+def _image(
+    seen: Seen, name: str, outcome: Outcome, lists: Mapping[Repository, tuple[str, ...]]
+) -> ImageTags:
+    spec = seen.project.spec
+    places = (spec.push_to(name) if lists else ()) or ("",)
+    held = {
+        place: _released(seen, name, outcome, lists.get(spec.repository(name, place), ()))
+        if place
+        else ()
+        for place in places
+    }
+    tagged = seen.tagged(name)
+    stays: dict[Tag, dict[str, Newer]] = {}
+    for one in outcome.wanted:
+        for place, versions in held.items():
+            newer = newest_in_line(one, versions, tagged)
+            if newer is not None:
+                stays.setdefault(one.tag, {})[place] = newer
+    return ImageTags(
+        name=name,
+        current=seen.current(name),
+        outcome=outcome,
+        stays=stays,
+        places=places,
+        labels=oci_labels(seen.event, outcome.version, seen.labels(name)),
+        annotations=oci_labels(seen.event, outcome.version),
+    )
+
+
+def _released(seen: Seen, name: str, outcome: Outcome, tags: Iterable[str]) -> tuple[Version, ...]:
+    spellings = [one.template for one in outcome.wanted if one.kind is TagKind.IMMUTABLE]
+    return released(tags, image=name, project=seen.project.spec.project, spellings=spellings)
