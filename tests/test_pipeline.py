@@ -203,7 +203,7 @@ def test_a_shallow_clone() -> None:
     with pytest.raises(SetupError, match="shallow"):
         refuse(made.prepare(), push=True, allow_dirty=False)
     given_one = made.prepare(version="1.0.0")
-    refuse(given_one, push=True, allow_dirty=False, given_version=True)
+    refuse(given_one, push=True, allow_dirty=False)
 
 
 def test_a_selection_takes_its_upstreams_along_unless_told_not_to() -> None:

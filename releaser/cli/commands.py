@@ -203,8 +203,7 @@ def release(
         record.plan = prepared.plan
         if plan_before:
             check_unmoved(plan_before, prepared.plan)
-        given = version is not None or saved is not None
-        refuse(prepared, push=push, allow_dirty=allow_dirty, given_version=given)
+        refuse(prepared, push=push, allow_dirty=allow_dirty)
         chosen = prepared.plan if push else prepared.plan.without_push()
         if not push and output_format is Format.TEXT:
             sys.stdout.write(show_plan(prepared.plan, output_format))

@@ -33,12 +33,15 @@ KINDS = (
 )  # fmt: skip
 """The first words of all ingredients, the telling ones first."""
 
+CREATED = "org.opencontainers.image.created"
+
 COUNTED = {
     "context": "by the files that the reached stages use: path, kind, bytes, whether it may be run",
     "dockerfile": "by the text of the reached stages, comments and layout aside",
     "target": "by the stages that it reaches",
     "args": "by the effective value of every ARG that a reached stage declares",
-    "labels": "they are part of the image",
+    "labels": "they are part of the image; when it was made says nothing of what it is",
+    "oci_labels": "by the labels that it adds",
     "platforms": "each is an image of its own",
     "needs": "by the fingerprints of the images it leads to",
     "secrets": "by id; the value is never read for it",
@@ -120,7 +123,7 @@ def of_ingredients(pairs: Iterable[tuple[str, str]]) -> Fingerprint:
 
 def _spec_ingredients(image: ImageSpec, named: AbstractSet[str]) -> Iterable[tuple[str, str]]:
     """What counts of the spec itself; ``named`` are the contexts used that are no folders."""
-    yield from ((f"label {name}", value) for name, value in image.labels)
+    yield from ((f"label {name}", value) for name, value in image.labels if name != CREATED)
     yield from ((f"host {name}", value) for name, value in _hosts(image))
     yield from ((f"secret {secret.id}", "") for secret in image.secrets)
     yield from ((f"ssh {item.partition('=')[0]}", "") for item in image.ssh)

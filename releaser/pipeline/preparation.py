@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from releaser.core.candidate import Candidate, World
 from releaser.core.facts import FINGERPRINT_LABEL, EngineFacts, RegistryFacts
@@ -14,7 +14,7 @@ from releaser.core.plan import Mode
 from releaser.core.planner import make_plan
 from releaser.core.resolve import ResolvedImage, render_image
 from releaser.core.steps import TagKind
-from releaser.core.tagging import Outcome
+from releaser.core.tagging import Outcome, oci_labels
 from releaser.errors import SetupError
 from releaser.interfaces import Engine
 from releaser.observe import local_images, records, registry_facts
@@ -55,10 +55,24 @@ def survey(project: Project, adapters: Adapters, request: Request) -> Survey:
         source = asked.result()
     host = Platform.parse(facts.platform) if facts else host_platform()
     seen = see(project, adapters, request, source, host)
+    project = _labelled(project, seen)
     selection = build_graph(project, adapters.contexts, seen.known, host, request)
     for name in selection.closure:
         render_image(name, project.spec.images[name], seen.known(name), project.at, strict=True)
     return Survey(seen, selection, engine, facts, no_engine)
+
+
+def _labelled(project: Project, seen: Seen) -> Project:
+    """The project with the labels of the event under those of each image that asks for them."""
+    images = dict(project.spec.images)
+    for name, image in images.items():
+        if image.oci_labels:
+            said = oci_labels(seen.event, seen.tags(name).version)
+            # What an event says is text, and no template.
+            plain = {key: value.replace("{{", "{") for key, value in said if value}
+            labels = tuple(sorted({**plain, **dict(image.labels)}.items()))
+            images[name] = image.model_copy(update={"labels": labels})
+    return replace(project, spec=project.spec.model_copy(update={"images": images}))
 
 
 def prepare(project: Project, adapters: Adapters, request: Request) -> Prepared:
@@ -96,7 +110,8 @@ def prepare(project: Project, adapters: Adapters, request: Request) -> Prepared:
         source.commit,
         keeping,
     )
-    return Prepared(plan, source, engine, found.engine_facts, found.no_engine)
+    needed = any(found.seen.current(name).needs_history for name in found.selection.closure)
+    return Prepared(plan, source, engine, found.engine_facts, found.no_engine, needed)
 
 
 def _published(candidate: Candidate, held: RegistryFacts) -> bool:

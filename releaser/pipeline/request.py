@@ -74,10 +74,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A plan and what it was made with; ``engine`` is ``None`` where none answered."""
+    """A plan and what it was made with; ``engine`` is ``None`` where none answered.
+
+    Where it ``needs_history``, a version in it is read from commits that a shallow clone lacks.
+    """
 
     plan: Plan
     source: SourceFacts
     engine: Engine | None = None
     engine_facts: EngineFacts | None = None
     no_engine: SetupError | None = None
+    needs_history: bool = False

@@ -22,9 +22,7 @@ from releaser.observe import concurrently
 from releaser.pipeline.request import Adapters, Prepared
 
 
-def refuse(
-    prepared: Prepared, *, push: bool, allow_dirty: bool, given_version: bool = False
-) -> None:
+def refuse(prepared: Prepared, *, push: bool, allow_dirty: bool) -> None:
     """Raise where a release of this plan would be wrong, before anything is touched.
 
     Raises:
@@ -54,7 +52,7 @@ def refuse(
             details=list(skipped.items())[:20],
             hint="pass --version 1.0.0, or release from a git checkout",
         )
-    if push and source.shallow and not given_version and not source.tags:
+    if push and source.shallow and prepared.needs_history:
         raise SetupError(
             "the clone is shallow, so the last version is not known",
             hint="fetch it: actions/checkout with fetch-depth: 0, or git fetch --unshallow",

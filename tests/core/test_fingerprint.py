@@ -144,6 +144,7 @@ CHANGED: dict[str, list[Inputs]] = {
         USUAL.but(extra_hosts=["cache=10.0.0.1"]),
     ],
     "network": [USUAL.but(network="none"), USUAL.but(network="host")],
+    "oci_labels": [USUAL.but(oci_labels=True, labels={"org.opencontainers.image.version": "1"})],
     "provenance": [USUAL.but(provenance=True), USUAL.but(provenance="mode=max")],
     "additional_contexts": [
         USUAL.but(additional_contexts={"base": "docker-image://alpine:3"}),

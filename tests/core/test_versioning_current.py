@@ -85,12 +85,14 @@ TAGGED = Since("api/v1.0.0", 0, None, OLD)
 
 def test_an_image_without_a_change_keeps_its_version() -> None:
     found = current(AFTER, template=OWN, since=TAGGED)
-    assert found == Current(Version(1, 0, 0), is_release=True, is_kept=True, commit=OLD)
+    assert found == Current(
+        Version(1, 0, 0), is_release=True, is_kept=True, commit=OLD, needs_history=True
+    )
 
 
 def test_an_image_that_changed_gets_one_between() -> None:
     found = current(AFTER, template=OWN, since=Since("api/v1.0.0", 2, OLD, "f" * 40))
-    assert found == Current(Version.parse("1.0.1-dev.2.g0123456"), commit=OLD)
+    assert found == Current(Version.parse("1.0.1-dev.2.g0123456"), commit=OLD, needs_history=True)
 
 
 def test_the_tag_of_another_image_leaves_this_one_as_it_is() -> None:

@@ -221,7 +221,8 @@ class ImageSpec(_Model):
     ``needs`` pairs a reference as the Dockerfile writes it with the image that provides it
     (``None``: that reference is not one of ours); a plain name stands for itself. ``None`` for
     ``push_to`` is every registry, for ``tags`` the rules that fit the source. ``provenance`` holds
-    buildx's settings of it; ``None``: there is none.
+    buildx's settings of it; ``None``: there is none. ``oci_labels`` adds the labels that say what
+    the image is and which commit and version it is made of.
     """
 
     context: str = "."
@@ -241,6 +242,7 @@ class ImageSpec(_Model):
     no_cache: Flag = False
     pull: Flag = False
     shm_size: str | None = None
+    oci_labels: Flag = False
     provenance: Annotated[str | None, BeforeValidator(_provenance)] = None
     cache_from: Names = ()
     cache_to: Names = ()

@@ -16,7 +16,8 @@ class Current:
     ``is_release``: it is one whatever the event is about, so that rules for versions give it.
     ``is_kept``: nothing of the image has changed since that version, which was tagged at another
     commit. ``is_commanded``: a person chose it. ``commit`` is the one that it stands for. It is
-    ``None`` where nothing says any version.
+    ``None`` where nothing says any version. One that ``needs_history`` is read from commits before
+    this one, which a shallow clone lacks.
     """
 
     version: Version | None = None
@@ -24,6 +25,7 @@ class Current:
     is_kept: bool = False
     is_commanded: bool = False
     commit: str | None = None
+    needs_history: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +102,11 @@ class Checkout:
             return Current()
         last = self.template.version(since.tag, image) if since.tag else None
         if last is not None and not since.count:
-            return Current(last, is_release=self._stands, is_kept=True, commit=since.tagged)
+            kept = Current(last, is_release=self._stands, is_kept=True, commit=since.tagged)
+            return replace(kept, needs_history=True)
         commit = since.commit or self.source.commit
-        return Current(between_tags(last, since.count, commit), commit=commit)
+        version = between_tags(last, since.count, commit)
+        return Current(version, commit=commit, needs_history=True)
 
     def _declared(self, image: str, version: Version, since: Since) -> Current:
         """A file's version: it is out where its tag is; elsewhere it is the next one."""
@@ -113,7 +117,8 @@ class Checkout:
             return self._after(image, replace(since, tag=tag))
         if self._is_aside:
             commit = since.commit or self.source.commit
-            return Current(_before(version, since.count, commit), commit=commit)
+            early = _before(version, since.count, commit)
+            return Current(early, commit=commit, needs_history=True)
         return self._release(version)
 
     def _release(self, version: Version, *, is_commanded: bool = False) -> Current:
