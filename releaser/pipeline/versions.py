@@ -62,7 +62,7 @@ class Versioner:
         checkout = Checkout(self.source, self.event, self.template)
         names = tuple(self.project.spec.images)
         if not self.project.spec.versioning.is_per_image:
-            declared = self._declared("") if commanded is None else None
+            declared = self.declared("") if commanded is None else None
             shared = checkout.current(declared=declared, commanded=commanded)
             return Versions(dict.fromkeys(names, shared), shared)
         chosen = set(request.commanded or select(names, request.images)) if commanded else set()
@@ -76,10 +76,10 @@ class Versioner:
     def _own(self, checkout: Checkout, image: str, commanded: Version | None) -> Current:
         if commanded is not None:
             return checkout.current(image, commanded=commanded)
-        return checkout.current(image, self._since(image), self._declared(image))
+        return checkout.current(image, self._since(image), self.declared(image))
 
-    def _declared(self, image: str) -> Version | None:
-        """What the file says that declares the version of an image, or of all."""
+    def declared(self, image: str) -> Version | None:
+        """What the file says that declares the version of an image, or of all (``""``)."""
         file = self.project.spec.versioning.file
         if file is None:
             return None

@@ -1,0 +1,174 @@
+"""The next version of what has versions: the project, or each image of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from releaser.core.facts import Concern
+from releaser.core.git_tags import TagTemplate
+from releaser.core.graph import select
+from releaser.core.history import History
+from releaser.core.version import Version
+from releaser.core.versioning.bump import Bumping, Since, bump_of, next_version
+from releaser.core.versioning.conventional import Change, changes_of
+from releaser.core.versioning.upcoming import Upcoming
+from releaser.errors import PlanError, SetupError
+from releaser.pipeline.changes import Changes
+from releaser.pipeline.checkout import Seen, see, template_of
+from releaser.pipeline.request import Adapters, Project, Request
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What comes next, read from the commits since the last versions."""
+
+    project: Project
+    adapters: Adapters
+    request: Request
+
+    @cached_property
+    def seen(self) -> Seen:
+        """The checkout, with the version that every image has now."""
+        source = self.adapters.source.facts(template_of(self.project))
+        request = replace(self.request, version=None)  # what is commanded comes next, not now
+        return see(self.project, self.adapters, request, source)
+
+    @property
+    def template(self) -> TagTemplate:
+        """How git tags of versions are spelled."""
+        return template_of(self.project)
+
+    @property
+    def concerns(self) -> tuple[Concern, ...]:
+        """What was suspicious."""
+        return (*self.project.concerns, *self.seen.source.concerns)
+
+    def upcoming(self, prerelease: str | None = None) -> tuple[Upcoming, ...]:
+        """The next version of the project, or of each image that the request names.
+
+        ``prerelease`` is the name of one that is wanted: ``rc``.
+
+        Raises:
+            SpecError: a name matches no image, or ``prerelease`` cannot stand in a version.
+            SetupError: the history cannot be read.
+        """
+        chosen = select(tuple(self.project.spec.images), self.request.images)
+        if self.template.is_per_image:
+            return tuple(self._next(name, name, (name,), prerelease) for name in chosen)
+        return (self._next(self.project.spec.project, "", chosen, prerelease),)
+
+    def _next(
+        self, name: str, image: str, images: Sequence[str], prerelease: str | None
+    ) -> Upcoming:
+        last, final = self.last(image), self.last(image, final=True)
+        changes = self.changes(images, final)
+        bump = bump_of(changes)
+        decided = self._decided(image)
+        found = (
+            decided[1]
+            if decided
+            else next_version(
+                Since(self._version(last, image), bump_of(self.changes(images, last))),
+                Since(self._version(final, image), bump),
+                Bumping(self.project.spec.versioning.major_on_zero),
+                prerelease=prerelease,
+                taken=[one for _, one in self._tagged(image, self.seen.source.all_tags)],
+            )
+        )
+        return Upcoming(
+            name=name,
+            current=self.seen.current(images[0]).version,
+            last=self._version(last, image),
+            version=found,
+            tag=self.template.spell(found, image) if found else None,
+            bump=bump,
+            changes=changes,
+            decided=decided[0] if decided else None,
+        )
+
+    def _decided(self, image: str) -> tuple[str, Version | None] | None:
+        """Who decides in place of the commits, and what: a version that is out is not the next."""
+        spec = self.project.spec.versioning
+        if self.request.version is not None:
+            return "the command line", Version.parse(self.request.version)
+        declared = self.seen.versioner.declared(image)
+        if declared is None:
+            return None
+        is_out = self.template.spell(declared, image) in self.seen.source.all_tags
+        return str(spec.file), None if is_out else declared
+
+    def last(self, image: str, *, final: bool = False) -> str | None:
+        """The tag of the highest version in HEAD's history; a ``final`` one is no prerelease."""
+        found = self._tagged(image, self.seen.source.past_tags)
+        kept = [(one, tag) for tag, one in found if not (final and one.prerelease)]
+        return max(kept)[1] if kept else None
+
+    def _tagged(self, image: str, tags: Sequence[str]) -> Iterable[tuple[str, Version]]:
+        return self.template.versions(self.template.among(tags, image), image)
+
+    def _version(self, tag: str | None, image: str) -> Version | None:
+        return self.template.version(tag, image) if tag else None
+
+    def changes(self, images: Sequence[str], tag: str | None) -> tuple[Change, ...]:
+        """What the commits since ``tag`` change of any of ``images``, the newest first."""
+        wanted = set(images)
+        since = self._said_since(tag)
+        return tuple(one for one in since if wanted & self._touched.of(one.commit))
+
+    def _said_since(self, tag: str | None) -> tuple[Change, ...]:
+        if tag not in self._kept:
+            self._kept[tag] = changes_of(self.history.since(tag))
+        return self._kept[tag]
+
+    @cached_property
+    def _kept(self) -> dict[str | None, tuple[Change, ...]]:
+        return {}
+
+    @cached_property
+    def history(self) -> History:
+        """The commits since the oldest of the last full versions; all, where there is none yet."""
+        names = self.project.spec.images if self.template.is_per_image else ("",)
+        finals = [self.last(name, final=True) for name in names]
+        tags = {tag for name, tag in zip(names, finals, strict=True) if tag}
+        tags |= {tag for name in names if (tag := self.last(name))}
+        since = sorted(tags) if all(finals) else ()
+        return self.adapters.source.history(since)
+
+    @cached_property
+    def _touched(self) -> Changes:
+        return Changes(
+            self.project,
+            self.adapters.contexts,
+            self.adapters.source,
+            self.seen.versioner.selection(),
+            self.history.commits,
+        )
+
+
+def write_tags(outlook: Outlook, chosen: Sequence[Upcoming], *, push: bool, dirty: bool) -> None:
+    """Write the git tags of the next versions at HEAD, all of them or none.
+
+    Raises:
+        PlanError: the tree has changes that HEAD lacks (unless ``dirty`` ones are let be), or a tag
+            exists already.
+        SetupError: the history is not whole, or git refuses.
+    """
+    source = outlook.seen.source
+    if source.commit is None:
+        raise SetupError("there is no commit to tag", hint="run it in a git checkout")
+    if source.shallow and not all(one.decided for one in chosen):
+        raise SetupError(
+            "the clone is shallow, so what changed since the last version is not known",
+            hint="fetch it: actions/checkout with fetch-depth: 0, or git fetch --unshallow",
+        )
+    if source.changes and not dirty:
+        raise PlanError(
+            "the tree has changes that are not committed, and a tag names a commit",
+            details=(("changed", ", ".join(source.changes[:5])),),
+            hint="commit them, or pass --allow-dirty to leave them out",
+        )
+    tags = {one.tag: f"{one.name} {one.version}" for one in chosen if one.tag}
+    if tags:
+        outlook.adapters.source.write_tags(tags, push=push)
