@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +13,7 @@ from releaser.core.history import Commit
 from releaser.core.lock import Lock
 from releaser.core.oci import Digest
 from releaser.core.resolve import ResolvedImage
+from releaser.core.versioning.conventional import Change
 from releaser.errors import SpecError
 from releaser.interfaces import Contexts, SourceRepository
 from releaser.pipeline.request import Project
@@ -37,6 +38,11 @@ class Changes:
     def of(self, commit: Commit) -> frozenset[str]:
         """The images that a commit changed."""
         return self._changed.get(commit.sha, frozenset())
+
+    def among(self, changes: Iterable[Change], images: Iterable[str]) -> tuple[Change, ...]:
+        """Those of ``changes`` that changed any of ``images``."""
+        wanted = frozenset(images)
+        return tuple(one for one in changes if wanted & self.of(one.commit))
 
     @cached_property
     def _changed(self) -> Mapping[str, frozenset[str]]:

@@ -56,12 +56,11 @@ class Outlook:
         """
         chosen = select(tuple(self.project.spec.images), self.request.images)
         if self.template.is_per_image:
-            return tuple(self._next(name, name, (name,), prerelease) for name in chosen)
-        return (self._next(self.project.spec.project, "", chosen, prerelease),)
+            return tuple(self.next_of(name, (name,), prerelease) for name in chosen)
+        return (self.next_of("", chosen, prerelease),)
 
-    def _next(
-        self, name: str, image: str, images: Sequence[str], prerelease: str | None
-    ) -> Upcoming:
+    def next_of(self, image: str, images: Sequence[str], prerelease: str | None = None) -> Upcoming:
+        """What comes next for ``images``; ``image`` is the one whose tags count, ``""``: all."""
         last, final = self.last(image), self.last(image, final=True)
         changes = self.changes(images, final)
         bump = bump_of(changes)
@@ -74,11 +73,11 @@ class Outlook:
                 Since(self._version(final, image), bump),
                 Bumping(self.project.spec.versioning.major_on_zero),
                 prerelease=prerelease,
-                taken=[one for _, one in self._tagged(image, self.seen.source.all_tags)],
+                taken=[one for _, one in self.tagged(image, self.seen.source.all_tags)],
             )
         )
         return Upcoming(
-            name=name,
+            name=image or self.project.spec.project,
             current=self.seen.current(images[0]).version,
             last=self._version(last, image),
             version=found,
@@ -101,11 +100,12 @@ class Outlook:
 
     def last(self, image: str, *, final: bool = False) -> str | None:
         """The tag of the highest version in HEAD's history; a ``final`` one is no prerelease."""
-        found = self._tagged(image, self.seen.source.past_tags)
+        found = self.tagged(image, self.seen.source.past_tags)
         kept = [(one, tag) for tag, one in found if not (final and one.prerelease)]
         return max(kept)[1] if kept else None
 
-    def _tagged(self, image: str, tags: Sequence[str]) -> Iterable[tuple[str, Version]]:
+    def tagged(self, image: str, tags: Sequence[str]) -> Iterable[tuple[str, Version]]:
+        """Those of the sorted ``tags`` that name a version of an image, each with it."""
         return self.template.versions(self.template.among(tags, image), image)
 
     def _version(self, tag: str | None, image: str) -> Version | None:
@@ -113,9 +113,7 @@ class Outlook:
 
     def changes(self, images: Sequence[str], tag: str | None) -> tuple[Change, ...]:
         """What the commits since ``tag`` change of any of ``images``, the newest first."""
-        wanted = set(images)
-        since = self._said_since(tag)
-        return tuple(one for one in since if wanted & self._touched.of(one.commit))
+        return self._touched.among(self._said_since(tag), images)
 
     def _said_since(self, tag: str | None) -> tuple[Change, ...]:
         if tag not in self._kept:
@@ -138,12 +136,16 @@ class Outlook:
 
     @cached_property
     def _touched(self) -> Changes:
+        return self.touched_by(self.history)
+
+    def touched_by(self, history: History) -> Changes:
+        """Which commits of a history changed which images."""
         return Changes(
             self.project,
             self.adapters.contexts,
             self.adapters.source,
             self.seen.versioner.selection(),
-            self.history.commits,
+            history.commits,
         )
 
 

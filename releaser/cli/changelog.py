@@ -1,0 +1,90 @@
+"""``releaser changelog``: what came out with every version, in the form of Keep a Changelog."""
+
+from __future__ import annotations
+
+import posixpath
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from releaser.cli import options
+from releaser.cli.compose import adapters, load_project, shown_path
+from releaser.cli.concerns import say_concerns
+from releaser.cli.reporting import write_atomically
+from releaser.core import template
+from releaser.core.spec.paths import check_inside
+from releaser.errors import SpecError
+from releaser.pipeline import Project, Request
+from releaser.pipeline.changelogs import Changelogs, Told
+
+
+def changelog(
+    images: options.Images = None,
+    file: options.File = None,
+    var: options.Var = None,
+    version: options.VersionOption = None,
+    following: Annotated[
+        bool, typer.Option("--next", help="Tell what is unreleased as the next version, of today.")
+    ] = False,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Put the newest version into this file, which is kept otherwise; "
+            "{{image}} and {{context}} may stand in it.",
+        ),
+    ] = None,
+) -> None:
+    """Print what came out with every version, read from the commits that changed the images."""
+    project = load_project(file, var)
+    request = Request(tuple(images or ()), version=version)
+    found = Changelogs(project, adapters(project), request)
+    day = datetime.now(UTC).date().isoformat() if following else None
+    told = found.told(day=day)
+    if output is not None:
+        _write(project, told, output, found.url)
+    else:
+        from releaser.core.versioning.changelog import changelog as as_text
+
+        sys.stdout.write("\n".join(as_text(one.name, one.releases, found.url) for one in told))
+    say_concerns(found.concerns)
+
+
+def _write(project: Project, told: tuple[Told, ...], output: str, url: str | None) -> None:
+    """Put the newest version of each into its file."""
+    paths = [_path(one, output) for one in told]
+    twice = next((path for path in paths if paths.count(path) > 1), None)
+    if twice is not None:
+        raise SpecError(
+            f'the changelogs of {len(paths)} images cannot all be in "{twice}"',
+            hint="write -o '{{context}}/CHANGELOG.md', or name one image",
+        )
+    for one, path in zip(told, paths, strict=True):
+        _update(one, Path(project.root) / path, url)
+
+
+def _path(told: Told, output: str) -> str:
+    path = template.render(output, {"image": told.name, "context": told.folder})
+    check_inside(path)
+    return posixpath.normpath(path)
+
+
+def _update(told: Told, path: Path, url: str | None) -> None:
+    from releaser.core.versioning.changelog import changelog as as_text
+    from releaser.core.versioning.insertion import inserted
+
+    released = [one for one in told.releases if one.version is not None]
+    if path.exists():
+        text = path.read_text(encoding="utf-8")
+        if released:
+            newest, *older = released
+            text = inserted(text, newest, before=older[0].tag if older else None, url=url)
+    else:
+        text = as_text(told.name, told.releases, url)
+    write_atomically(path, text)
+    sys.stderr.write(f"wrote {shown_path(path)}\n")
