@@ -146,6 +146,36 @@ class Registry(Protocol):
         """
 
 
+class Journal(Protocol):
+    """What a run writes to registries, kept where it outlives the run."""
+
+    def begin(
+        self, key: str, reference: Reference, before: Digest | None, after: Digest | None
+    ) -> None:
+        """A write that is about to begin; returns when that is on the disk.
+
+        ``key`` is the step's. Raises :class:`SetupError` where it cannot be kept.
+        """
+
+    def end(self, key: str, reference: Reference, error: str | None) -> None:
+        """A write that has ended, well where ``error`` is ``None``; raises as :meth:`begin`."""
+
+
+class _NoJournal:
+    """Keeps nothing: for runs that publish nothing, and for tests."""
+
+    def begin(
+        self, key: str, reference: Reference, before: Digest | None, after: Digest | None
+    ) -> None:
+        """Nothing."""
+
+    def end(self, key: str, reference: Reference, error: str | None) -> None:
+        """Nothing."""
+
+
+NO_JOURNAL: Journal = _NoJournal()
+
+
 class SourceRepository(Protocol):
     """The version control that the spec lies in."""
 

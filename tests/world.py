@@ -113,6 +113,7 @@ class World:
             registry=self.registry,
             engine=lambda: self.engine,
             builder=lambda _: self.builder,
+            fresh_registry=lambda: self.registry,
             clock=lambda: NOW,
         )
 

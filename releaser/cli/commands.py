@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from releaser.cli import options
 from releaser.cli.compose import adapters, contexts, load_project
 from releaser.cli.concerns import say_concerns
 from releaser.cli.errors import format_error
+from releaser.cli.journaling import close, opened
 from releaser.cli.options import DataFormat, EngineName, Format
 from releaser.cli.reporting import (
     Recording,
@@ -29,9 +31,19 @@ from releaser.core.plan import Mode, Plan
 from releaser.core.saved_plan import MAX_BYTES, SavedPlan, check_unmoved
 from releaser.errors import ReleaserError, SetupError, SpecError
 from releaser.executor import Limits
-from releaser.interfaces import Listener
+from releaser.interfaces import NO_JOURNAL, Builder, Listener
 from releaser.observe import seen_from
-from releaser.pipeline import Adapters, Prepared, Project, Request, check, prepare, refuse
+from releaser.pipeline import (
+    Adapters,
+    Allowed,
+    Prepared,
+    Project,
+    Request,
+    check,
+    preflight,
+    prepare,
+    refuse,
+)
 from releaser.pipeline import run as run_plan
 
 
@@ -72,7 +84,7 @@ def plan(
         write_atomically(output, prepared.plan.to_json())
     sys.stdout.write(show_plan(prepared.plan, output_format))
     say_concerns(prepared.plan.concerns)
-    refuse(prepared, push=False, allow_dirty=True)
+    refuse(prepared, Allowed())
     return 10 if exit_code and prepared.plan.changes else 0
 
 
@@ -154,7 +166,8 @@ def build(
         prepared = prepare(project, world, request)
         record.plan = prepared.plan
         limits = _limits(project, jobs, keep_going)
-        _execute(prepared, prepared.plan, world, record, signals, limits, verbose)
+        chosen = preflight(prepared, prepared.plan, world, Allowed())
+        _execute(prepared, prepared.plan, world, chosen, record, signals, limits, verbose)
         _finish(record, output_format)
 
 
@@ -174,6 +187,20 @@ def release(
     allow_dirty: Annotated[
         bool, typer.Option("--allow-dirty", help="Push although the tree has changes.")
     ] = False,
+    allow_event: Annotated[
+        bool, typer.Option("--allow-event", help="Push although it is a pull request's event.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check all that a release checks, and do nothing.")
+    ] = False,
+    rollback: Annotated[
+        bool,
+        typer.Option("--rollback/--no-rollback", help="Put moved tags back where a run fails."),
+    ] = True,
+    journal: Annotated[
+        Path | None,
+        typer.Option("--journal", metavar="FILE", help="Note every write there, before and after."),
+    ] = None,
     offline: Annotated[bool, typer.Option("--offline", hidden=True)] = False,
     output_format: options.FormatOption = Format.TEXT,
     engine: options.Engine = EngineName.AUTO,
@@ -203,13 +230,21 @@ def release(
         record.plan = prepared.plan
         if plan_before:
             check_unmoved(plan_before, prepared.plan)
-        refuse(prepared, push=push, allow_dirty=allow_dirty)
+        allowed = Allowed(push, allow_dirty, allow_event)
         chosen = prepared.plan if push else prepared.plan.without_push()
-        if not push and output_format is Format.TEXT:
+        builds_with = preflight(prepared, chosen, world, allowed)
+        if dry_run or (not push and output_format is Format.TEXT):
             sys.stdout.write(show_plan(prepared.plan, output_format))
             sys.stdout.flush()
+        if dry_run:
+            say_concerns(prepared.plan.concerns)
+            record.dry = True
+            return
         limits = _limits(project, jobs, keep_going)
-        _execute(prepared, chosen, world, record, signals, limits, verbose)
+        kept = opened(journal, prepared, world) if push and chosen.steps else NO_JOURNAL
+        world = replace(world, journal=kept)
+        _execute(prepared, chosen, world, builds_with, record, signals, limits, verbose, rollback)
+        close(kept, record.run().outcome)
         _finish(record, output_format)
         if not push:
             _tell("nothing was pushed: add --push to publish\n")
@@ -252,16 +287,20 @@ def _execute(
     prepared: Prepared,
     plan: Plan,
     world: Adapters,
+    builder: Builder | None,
     record: Recording,
     signals: Signals,
     limits: Limits,
     verbose: bool,
+    rollback: bool = True,
 ) -> None:
     """Run a plan with its progress on stderr; the record gets the result."""
     say_concerns(plan.concerns)
     with progress(plan, verbose=verbose) as listener:
         signals.running = True
-        record.result = run_plan(prepared, plan, world, listener, limits, signals.stop)
+        record.result = run_plan(
+            prepared, plan, world, builder, listener, limits, signals.stop, rollback=rollback
+        )
         signals.running = False
     record.error = record.result.error
 

@@ -83,10 +83,15 @@ def adapters(
     from releaser.sources.git import GitSource
 
     docker = _Docker()
+
+    def registry() -> Distribution:
+        return Distribution(insecure=insecure_hosts(project.spec))
+
     return Adapters(
         source=GitSource(project.root),
         contexts=DiskContexts(),
-        registry=Distribution(insecure=insecure_hosts(project.spec)),
+        registry=registry(),
+        fresh_registry=registry,
         engine=lambda: docker.engine,
         builder=lambda facts: docker.builder(facts, engine, builder),
     )

@@ -97,7 +97,8 @@ class SourceFacts:
     spec's folder that differ from HEAD; ``branch`` is ``None`` on a detached head. ``commit`` is
     ``None`` where there is no repository or no commit yet. ``commit_time`` is in seconds since
     1970. ``event`` is what a CI system says, where it speaks of this commit; ``default_branch`` is
-    what the remote said when it was cloned.
+    what the remote said when it was cloned. ``ci_event`` is the name of the CI system's event,
+    whatever commit it speaks of.
     """
 
     commit: str | None = None
@@ -114,6 +115,7 @@ class SourceFacts:
     default_branch: str | None = None
     past_tags: tuple[str, ...] = ()
     all_tags: tuple[str, ...] = ()
+    ci_event: str = ""
 
 
 def event_of(source: SourceFacts, now: int | None = None) -> EventFacts:
@@ -202,12 +204,14 @@ class EngineFacts:
     """The engine that answers: its version, its own platform, and how it stores images.
 
     ``containerd_store`` tells that the engine keeps manifests and indexes locally (so a digest is
-    known before a push); the classic store does not.
+    known before a push); the classic store does not. ``free`` is how many bytes its disk has left,
+    where that can be seen.
     """
 
     version: str
     platform: str
     containerd_store: bool
+    free: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

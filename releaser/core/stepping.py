@@ -20,6 +20,7 @@ from releaser.core.steps import (
     Base,
     BuildStep,
     CopyStep,
+    Line,
     Link,
     NamedContext,
     NameStep,
@@ -29,6 +30,7 @@ from releaser.core.steps import (
     TagKind,
     TagStep,
 )
+from releaser.core.tagging import WantedTag
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +190,8 @@ class Stepper:
 
     def tag_steps(self, images: Iterable[ImagePlan]) -> Iterable[PlannedStep]:
         """The public tags: immutable before floating, narrow before wide, upstreams first."""
-        widths = {
-            reference: (wanted.width, candidate.name)
+        wants = {
+            reference: (candidate, wanted)
             for candidate in self.candidates.values()
             for _, wanted, reference in candidate.references
         }
@@ -198,11 +200,17 @@ class Stepper:
         for image in images:
             for one in image.references:
                 if one.action in {TagAction.CREATE, TagAction.MOVE}:
-                    source = self._tag_source(image, one)
+                    candidate, wanted = wants[one.reference]
                     step = TagStep(
-                        image.name, one.registry, one.reference, one.kind, source, one.before
+                        image.name,
+                        one.registry,
+                        one.reference,
+                        one.kind,
+                        self._tag_source(image, one),
+                        one.before,
+                        _line(candidate, wanted),
                     )
-                    steps.append(((widths[one.reference][0], level[image.name]), step))
+                    steps.append(((wanted.width, level[image.name]), step))
         first = self._upload_stage + 1
         stages = {rank: first + n for n, rank in enumerate(sorted({rank for rank, _ in steps}))}
         steps.sort(key=lambda ranked: ranked[0])
@@ -218,6 +226,14 @@ class Stepper:
             return repository.tagged(image.fingerprint.tag)
         public = _first_public(image, one.registry)
         return public.reference if public else one.reference
+
+
+def _line(candidate: Candidate, wanted: WantedTag) -> Line | None:
+    if not wanted.is_line or wanted.version is None:
+        return None
+    full = (one for one in candidate.wanted if one.kind is TagKind.IMMUTABLE and one.names_version)
+    spellings = tuple(dict.fromkeys(one.template for one in full))
+    return Line(wanted.template, wanted.version, spellings, candidate.tagged)
 
 
 def _in_turn(steps: Iterable[PlannedStep]) -> Iterable[PlannedStep]:

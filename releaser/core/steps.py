@@ -11,6 +11,7 @@ from enum import Enum
 
 from releaser.core.oci import Digest, Platform, Reference, Repository
 from releaser.core.record import Ingredients, Record
+from releaser.core.version import Version
 
 
 class TagKind(Enum):
@@ -154,10 +155,25 @@ class CopyStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """The line of versions that a floating tag stands for, and the version that is released.
+
+    ``template`` is the tag's text with the names of a version's parts in it, ``spellings`` are
+    those of the tags of full versions; ``tagged`` are the full versions that git has tags of.
+    """
+
+    template: str
+    version: Version
+    spellings: tuple[str, ...] = ()
+    tagged: tuple[Version, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TagStep:
     """A public tag to write: it shall name what ``source`` (same repository) names.
 
-    ``before`` is the digest that the tag was seen to have, ``None`` where it did not exist.
+    ``before`` is the digest that the tag was seen to have, ``None`` where it did not exist. One of
+    a ``line`` names the highest version of it that is out when it is written, whatever that is.
     """
 
     image: str
@@ -166,6 +182,7 @@ class TagStep:
     kind: TagKind
     source: Reference
     before: Digest | None = None
+    line: Line | None = None
 
     @property
     def key(self) -> str:

@@ -207,7 +207,9 @@ class _Run:
         began = self._started.get(done.key, self._begin) - self._begin
         end = (done.outcome, done.seconds, done.error, blocked_by, done.digest)
         finished = StepFinished(done.key, image, *end)
-        self._records[done.key] = StepRecord(done.key, image, done.outcome, began, *end[1:])
+        self._records[done.key] = StepRecord(
+            done.key, image, done.outcome, began, *end[1:], done.write, done.superseded_by
+        )
         self._listener.on(finished)
 
     def _cancel(self) -> None:

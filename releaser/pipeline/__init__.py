@@ -7,14 +7,16 @@ product runs in memory on fakes.
 from releaser.pipeline.bases import locked_digests
 from releaser.pipeline.checkout import Seen, see, template_of
 from releaser.pipeline.locking import Relocked, check_lock, relock
+from releaser.pipeline.preflight import Allowed, preflight, refuse
 from releaser.pipeline.preparation import prepare
 from releaser.pipeline.request import Adapters, Prepared, Project, Request
-from releaser.pipeline.running import outcome_error, preflight, refuse, run
+from releaser.pipeline.running import outcome_error, run
 from releaser.pipeline.selection import Selection, build_graph, check, fingerprints, host_platform
 from releaser.pipeline.tagging import tags_at
 
 __all__ = [
     "Adapters",
+    "Allowed",
     "Prepared",
     "Project",
     "Relocked",

@@ -7,7 +7,6 @@ in seconds since the run began.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from releaser.core.events import Outcome, RunResult, StepRecord
@@ -46,7 +45,7 @@ class Run:
 
     @property
     def outcome(self) -> str:
-        """The ending in one word: released, built, nothing-to-do, failed, refused, …."""
+        """The ending in one word: released, superseded, nothing-to-do, failed, refused, …."""
         match self.error:
             case None:
                 return self._good_outcome()
@@ -62,9 +61,13 @@ class Run:
                 return "failed"
 
     def _good_outcome(self) -> str:
-        if self.result is not None and not self.result.records:
+        if self.result is None:
+            return "planned"
+        if not self.result.records:
             return "nothing-to-do"
-        return "released" if self.pushed else "built"
+        if not self.pushed:
+            return "built"
+        return "superseded" if self.result.superseded_by else "released"
 
 
 def as_json(run: Run) -> dict[str, object]:
@@ -111,7 +114,7 @@ def _image(image: ImagePlan, run: Run) -> dict[str, object]:
         "platforms": [str(platform) for platform in image.platforms],
         "digest": next(iter(digests.values()), None),
         "digests": digests,
-        "references": [_reference(one, records) for one in image.references],
+        "references": [_reference(one, run) for one in image.references],
         "gates": [],
         "steps": [_step(record) for record in own],
     }
@@ -152,22 +155,34 @@ def image_outcome(image: ImagePlan, own: list[StepRecord], run: Run) -> str:
     return "up-to-date" if not image.changes else "not-pushed"
 
 
-def _reference(one: ReferencePlan, records: Mapping[str, StepRecord]) -> dict[str, object]:
+def _reference(one: ReferencePlan, run: Run) -> dict[str, object]:
+    records = run.result.records if run.result else {}
     record = records.get(TagStep.key_of(one.reference))
-    written = record is not None and record.outcome is Outcome.DONE
-    before = str(one.before) if one.before else None
-    digest = str(record.digest) if record and record.digest else before
+    undone = run.result is not None and one.reference in run.result.undone
+    written = record is not None and record.write is not None and not undone
+    seen = record.write.before if record and record.write else one.before
+    before = str(seen) if seen else None
+    digest = str(record.digest) if record and record.digest and not undone else before
     kept = one.action is TagAction.KEEP and not one.reason
     return {
         "reference": str(one.reference),
         "registry": one.registry or None,
         "kind": one.kind.value,
         "action": one.action.value,
-        "outcome": record.outcome.value if record else ("kept" if kept else "not-written"),
+        "outcome": _ending(record, undone=undone) if record else _left(kept=kept),
         "written": written,
         "before": before,
-        "digest": digest if written or one.before else None,
+        "digest": digest,
+        "superseded_by": record.superseded_by if record else None,
     }
+
+
+def _ending(record: StepRecord, *, undone: bool) -> str:
+    return "undone" if undone else record.outcome.value
+
+
+def _left(*, kept: bool) -> str:
+    return "kept" if kept else "not-written"
 
 
 def _step(record: StepRecord) -> dict[str, object]:

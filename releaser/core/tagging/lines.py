@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from releaser.core import template
+from releaser.core.steps import Line
 from releaser.core.tagging.situation import parts_of
 from releaser.core.tagging.tags import WantedTag
 from releaser.core.version import Version
@@ -51,6 +52,31 @@ class Newer:
         return f"{self.version} is newer{' (a git tag)' if self.in_git else ''}"
 
 
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What the tag of a line shall name: a version, and the tag that has its content.
+
+    ``tag`` is ``None`` for the version that is being released (its content is known), and where
+    nothing there names that version: then the line's tag is nobody's to write.
+    """
+
+    version: Version
+    is_own: bool = False
+    tag: str | None = None
+
+
+def goal(line: Line, tags: Iterable[str]) -> Goal:
+    """The highest version of a line among all ``tags`` of a repository and the tags of git."""
+    there = frozenset(tags)
+    out = released(there, image="", project="", spellings=line.spellings)
+    newer = newest(line.template, line.version, out, line.tagged)
+    if newer is None:
+        return Goal(line.version, is_own=True)
+    parts = parts_of(newer.version)
+    spelled = (template.render_known(one, parts) for one in line.spellings)
+    return Goal(newer.version, tag=next((tag for tag in spelled if tag in there), None))
+
+
 def newest_in_line(
     wanted: WantedTag, released: Sequence[Version], tagged: Sequence[Version] = ()
 ) -> Newer | None:
@@ -61,8 +87,15 @@ def newest_in_line(
     """
     if not wanted.is_line or wanted.version is None:
         return None
-    out = newer_in_line(wanted.template, wanted.version, released)
-    known = newer_in_line(wanted.template, wanted.version, tagged)
+    return newest(wanted.template, wanted.version, released, tagged)
+
+
+def newest(
+    rule: str, version: Version, released: Sequence[Version], tagged: Sequence[Version]
+) -> Newer | None:
+    """The highest version above ``version`` on the line of ``rule``, and where it was seen."""
+    out = newer_in_line(rule, version, released)
+    known = newer_in_line(rule, version, tagged)
     if known is not None and (out is None or out < known):
         return Newer(known, in_git=True)
     return Newer(out) if out is not None else None
