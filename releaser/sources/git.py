@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from releaser.core.facts import Concern, SourceFacts
 from releaser.core.git_tags import TagTemplate
+from releaser.core.history import History
+from releaser.errors import SetupError
 from releaser.sources import ci
 from releaser.sources.git_checkout import Checkout
+from releaser.sources.git_history import read_file, read_history
 from releaser.sources.git_program import GitProgram, NoGitError, NoRepositoryError
+from releaser.sources.git_tag_writing import TagWriting
 
 
 class GitSource:
@@ -36,6 +41,53 @@ class GitSource:
         except NoRepositoryError as error:
             why = "git does not take it for a repository"
             return _without(self.directory, why, error.args[0])
+
+    def history(self, since: Sequence[str]) -> History:
+        """The commits of HEAD's history that any of the tags ``since`` lacks, and its tags.
+
+        All commits where ``since`` is empty; none without a repository or a commit. A tag of
+        ``since`` need not stand on HEAD's history.
+
+        Raises:
+            SetupError: as for :meth:`facts`.
+            InternalError: there is no such tag.
+        """
+        with suppress(NoGitError, NoRepositoryError):
+            return read_history(self._git(), since)
+        return History()
+
+    def file_at(self, revision: str, path: str) -> bytes | None:
+        """A file of a commit, its path as seen from the folder; ``None``: there is none.
+
+        Symbolic links are followed within the commit. The bytes are those that git keeps: filters
+        and line ends of a checkout are not applied.
+
+        Raises:
+            SetupError: as for :meth:`facts`; it is larger than 16 MiB, or not in this clone.
+            InternalError: ``revision`` is neither a commit's hash nor one with ``^``.
+        """
+        with suppress(NoGitError, NoRepositoryError):
+            return read_file(self._git(), revision, path)
+        return None
+
+    def write_tags(self, tags: Mapping[str, str], *, push: bool) -> None:
+        """Write annotated tags at HEAD, each name with its message, all of them or none.
+
+        A tag that is at HEAD already is kept as it is, and pushed where ``push``.
+
+        Raises:
+            PlanError: one of them exists already, at another commit here or at the remote.
+            SetupError: there is no commit, git has no identity, no remote, or refuses.
+        """
+        try:
+            writing = TagWriting(self._git())
+            writing.write(tags, push=push)
+        except NoGitError:
+            raise SetupError("there is no git program", hint="install git") from None
+        except NoRepositoryError:
+            raise SetupError(
+                f'there is no git repository to write tags to: "{self.directory}" is in none'
+            ) from None
 
     def _git(self) -> GitProgram:
         here = Path(self.directory).resolve()

@@ -45,6 +45,18 @@ def head(git: GitProgram) -> tuple[str, int] | None:
     raise refusal(answer)
 
 
+def all_tags(git: GitProgram) -> dict[str, str]:
+    """All tags, each with the hash of what it names in the end: a commit, mostly."""
+    answer = git.ask("show-ref", "--tags", "--dereference")
+    if answer.status > 1:
+        raise refusal(answer)
+    found: dict[str, str] = {}
+    for line in answer.out.split("\n")[:-1]:
+        at, _, name = line.partition(" refs/tags/")
+        found[name.removesuffix("^{}")] = at  # what an annotated tag is of follows the tag itself
+    return found
+
+
 class Checkout:
     """The questions to git, and how its answers are read."""
 

@@ -291,6 +291,10 @@ def test_the_merge_of_a_pull_request_as_github_checks_it_out(repo: Repo, tmp_pat
     assert about.repository == REPOSITORY
     (concern,) = facts.concerns
     assert 'pull request from "fix"' in concern.message
+    found = runner.source().history(["v1.2.0"])
+    assert sorted(one.message for one in found.commits) == ["Merge", "feat: other", "fix: it"]
+    assert runner.source().file_at(merge, "a") == b"1"
+    assert runner.source().file_at(f"{merge}^", "a") is None
 
 
 def test_a_detached_head_gets_its_branch_from_the_ci_system(repo: Repo) -> None:
@@ -345,5 +349,6 @@ def test_another_system_is_not_believed(
         monkeypatch.setenv(name, value)
     facts = repo.facts(**environment)
     assert (facts.commit, facts.branch, facts.event, facts.concerns) == (commit, None, None, ())
+    assert repo.source(**environment).history([]).commits[0].sha == commit
     repo.tag("v1.2.3")
     assert event_of(repo.facts(**environment)).tag == "v1.2.3"
