@@ -87,11 +87,11 @@ class SourceFacts:
     ``tags`` are the tags at HEAD, ``past_tags`` those of its whole history, ``all_tags`` all that
     there are. ``last_tag`` is the version tag of the highest version among HEAD's ancestors,
     ``distance`` the number of commits since (since the first commit where there is no such tag);
-    where every image has version tags of its own there is none. ``changes`` are the tracked paths below the spec's folder that differ from
-    HEAD; ``branch`` is ``None`` on a detached head. ``commit`` is ``None`` where there is no
-    repository or no commit yet. ``commit_time`` is in seconds since 1970. ``event`` is what a CI
-    system says, where it speaks of this commit; ``default_branch`` is what the remote said when it
-    was cloned.
+    where every image has version tags of its own there is none. ``changes`` are the tracked paths
+    below the spec's folder that differ from HEAD; ``branch`` is ``None`` on a detached head.
+    ``commit`` is ``None`` where there is no repository or no commit yet. ``commit_time`` is in
+    seconds since 1970. ``event`` is what a CI system says, where it speaks of this commit;
+    ``default_branch`` is what the remote said when it was cloned.
     """
 
     commit: str | None = None

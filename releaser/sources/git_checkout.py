@@ -15,6 +15,11 @@ _SHALLOW = Concern(
     "fetch all of it: fetch-depth: 0 for actions/checkout, GIT_DEPTH: 0 in GitLab, or "
     "git fetch --unshallow --tags",
 )
+_NO_TAGS = Concern(
+    "the clone has no tags, so versions begin at 0.0.0",
+    "fetch them if there are any: fetch-depth: 0 with fetch-tags: true for actions/checkout, or "
+    "git fetch --tags",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,8 @@ class Checkout:
         believed = said.facts if said and said.is_about(commit) else None
         branch, concerns = ci.branch(self._branch(), commit, said)
         missing = (_SHALLOW,) if where.shallow else ()
+        if believed and not everything and not where.shallow:
+            missing = (_NO_TAGS,)
         return SourceFacts(
             commit=commit,
             branch=branch,

@@ -352,3 +352,22 @@ def test_another_system_is_not_believed(
     assert repo.source(**environment).history([]).commits[0].sha == commit
     repo.tag("v1.2.3")
     assert event_of(repo.facts(**environment)).tag == "v1.2.3"
+
+
+def test_a_clone_without_tags_is_a_concern_in_ci_alone(repo: Repo, tmp_path: Path) -> None:
+    repo.commit()
+    repo.tag("other")
+    repo.commit()
+    clone = repo.clone(tmp_path / "clone", "--no-tags")
+    here = clone("rev-parse", "HEAD")
+    assert clone.facts().concerns == ()
+    github = {"GITHUB_REF": "refs/heads/main", "GITHUB_SHA": here}
+    (concern,) = clone.facts(**github).concerns
+    assert concern.message == "the clone has no tags, so versions begin at 0.0.0"
+    assert "fetch-tags: true" in str(concern.hint)
+    (concern,) = clone.facts(**{**github, "GITHUB_SHA": SHA}).concerns
+    assert "speaks of commit" in concern.message
+    (concern,) = repo.clone(tmp_path / "shallow", "--depth=1", "--no-tags").facts(**github).concerns
+    assert "shallow" in concern.message
+    clone("fetch", "--quiet", "--tags")
+    assert clone.facts(**github).concerns == ()
