@@ -60,9 +60,17 @@ class CiEvent:
 
 
 def event(environment: Mapping[str, str]) -> CiEvent | None:
-    """What GitHub Actions or GitLab CI says; ``None`` elsewhere, and where a name is malformed."""
-    found = _github(environment) if "GITHUB_REF" in environment else _gitlab(environment)
-    return found if found.is_sound else None
+    """What GitHub Actions or GitLab CI says; ``None`` elsewhere, and where a name is malformed.
+
+    Others have variables of the same names as GitLab's: Woodpecker calls the branch that a request
+    goes to CI_COMMIT_BRANCH.
+    """
+    found = None
+    if "GITHUB_REF" in environment:
+        found = _github(environment)
+    elif environment.get("GITLAB_CI"):
+        found = _gitlab(environment)
+    return found if found and found.is_sound else None
 
 
 def branch(

@@ -23,6 +23,7 @@ ABOUT = {
 }
 REPOSITORY = RepositoryFacts("shop", "All of it", "https://example.com/acme/shop", "MIT")
 PLAIN = RepositoryFacts("shop", "", "https://github.com/acme/shop")
+GITLAB = {"GITLAB_CI": "true"}
 PULL = {"number": 7, "pull_request": {"head": {"sha": HEAD}, "base": {"ref": "main"}}}
 
 
@@ -52,11 +53,15 @@ def on(ref: str, commit: str | None = None, source: str | None = None) -> CiEven
         ({"GITHUB_REF": "refs/heads/a\nb"}, None),
         ({"GITHUB_REF": "refs/heads/" + "a" * 251}, None),
         ({"GITHUB_REF": "refs/notes/commits"}, None),
-        ({"CI_COMMIT_BRANCH": "main", "CI_COMMIT_SHA": SHA}, on("refs/heads/main", SHA)),
-        ({"CI_COMMIT_TAG": "v1", "CI_COMMIT_SHA": SHA}, on("refs/tags/v1", SHA)),
-        ({"CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": "fix", "CI_COMMIT_SHA": SHA}, on("", SHA, "fix")),
-        ({"CI_COMMIT_BRANCH": ""}, None),
-        ({"CI_PIPELINE_SOURCE": "push"}, None),
+        ({**GITLAB, "CI_COMMIT_BRANCH": "main", "CI_COMMIT_SHA": SHA}, on("refs/heads/main", SHA)),
+        ({**GITLAB, "CI_COMMIT_TAG": "v1", "CI_COMMIT_SHA": SHA}, on("refs/tags/v1", SHA)),
+        (
+            {**GITLAB, "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": "fix", "CI_COMMIT_SHA": SHA},
+            on("", SHA, "fix"),
+        ),
+        ({**GITLAB, "CI_COMMIT_BRANCH": ""}, None),
+        ({"CI_COMMIT_BRANCH": "main", "CI_COMMIT_SHA": SHA}, None),
+        ({**GITLAB, "CI_PIPELINE_SOURCE": "push"}, None),
     ],
 )
 def test_an_event(environment: dict[str, str], expected: CiEvent | None) -> None:
@@ -167,7 +172,7 @@ def test_a_file_that_cannot_be_read_says_nothing(
     ],
 )
 def test_gitlab(environment: dict[str, str], source: str | None, expected: EventFacts) -> None:
-    assert event(environment) == CiEvent(expected, None, source)
+    assert event({**GITLAB, **environment}) == CiEvent(expected, None, source)
 
 
 # -- the branch ----------------------------------------------------------------------------------
@@ -302,7 +307,7 @@ def test_a_detached_head_gets_its_branch_from_the_ci_system(repo: Repo) -> None:
     repo("checkout", "--quiet", "--detach")
     github = {"GITHUB_REF": "refs/heads/release/1.x", "GITHUB_SHA": commit}
     assert repo.facts(**github).branch == "release/1.x"
-    assert repo.facts(CI_COMMIT_BRANCH="main", CI_COMMIT_SHA=commit).branch == "main"
+    assert repo.facts(**GITLAB, CI_COMMIT_BRANCH="main", CI_COMMIT_SHA=commit).branch == "main"
     repo.tag("v1.0.0")
     assert repo.facts(**github).concerns == ()
 
@@ -310,7 +315,7 @@ def test_a_detached_head_gets_its_branch_from_the_ci_system(repo: Repo) -> None:
 def test_a_tag_event_is_on_no_branch(repo: Repo) -> None:
     commit = repo.commit()
     assert repo.facts(GITHUB_REF="refs/tags/v1.0.0", GITHUB_SHA=commit).branch is None
-    assert repo.facts(CI_COMMIT_TAG="v1.0.0", CI_COMMIT_SHA=commit).branch is None
+    assert repo.facts(**GITLAB, CI_COMMIT_TAG="v1.0.0", CI_COMMIT_SHA=commit).branch is None
 
 
 def test_a_commit_that_is_not_checked_out_is_a_concern(repo: Repo) -> None:
@@ -336,10 +341,17 @@ JENKINS = {
     "CHANGE_BRANCH": "main",
     "TAG_NAME": "v9.9.9",
 }
-DRONE = {"CI": "true", "DRONE": "true", "DRONE_BRANCH": "main", "DRONE_COMMIT_SHA": SHA}
+WOODPECKER = {
+    "CI": "woodpecker",
+    "CI_PIPELINE_EVENT": "pull_request",
+    "CI_COMMIT_BRANCH": "main",
+    "CI_COMMIT_SOURCE_BRANCH": "fix",
+    "CI_COMMIT_TAG": "",
+    "CI_COMMIT_SHA": SHA,
+}
 
 
-@pytest.mark.parametrize("environment", [JENKINS, DRONE])
+@pytest.mark.parametrize("environment", [JENKINS, WOODPECKER])
 def test_another_system_is_not_believed(
     repo: Repo, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
 ) -> None:
