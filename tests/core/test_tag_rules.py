@@ -12,6 +12,7 @@ from packaging.version import Version as PackagingVersion
 
 from releaser.core.facts import EventFacts, SourceFacts
 from releaser.core.oci import Tag
+from releaser.core.pep440 import PythonVersion
 from releaser.core.steps import TagKind
 from releaser.core.tag_rules import Flavor, Rule, RuleType, lines_of
 from releaser.core.tag_rules.dates import written
@@ -24,7 +25,6 @@ from releaser.core.tagging import (
     newer_in_line,
     released,
 )
-from releaser.core.pep440 import PythonVersion
 from releaser.core.version import Version
 from releaser.errors import SpecError
 from tests.build import COMMIT, branches, prereleases, versions

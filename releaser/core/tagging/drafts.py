@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from releaser.core.pep440 import PythonVersion
 from releaser.core.tag_rules import Rule, RuleType
 from releaser.core.tag_rules.expressions import names, render_known, without_calls
-from releaser.core.pep440 import PythonVersion
 from releaser.core.tagging.situation import Situation, parts_of
 from releaser.core.tagging.tags import sanitized
 from releaser.core.version import Version, dirty
