@@ -1,0 +1,15 @@
+"""Which version comes next, what it changed, and which version a file declares.
+
+Commits say what they change in the words of Conventional Commits; that decides how far the version
+moves, and it is told to users in a changelog.
+"""
+
+from __future__ import annotations
+
+from releaser.core.versioning.conventional import Change, change_of, changes_of
+
+__all__ = [
+    "Change",
+    "change_of",
+    "changes_of",
+]
