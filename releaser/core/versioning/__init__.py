@@ -6,10 +6,16 @@ moves, and it is told to users in a changelog.
 
 from __future__ import annotations
 
+from releaser.core.versioning.changelog import Release, Section, changelog, notes, section_of
 from releaser.core.versioning.conventional import Change, change_of, changes_of
 
 __all__ = [
     "Change",
+    "Release",
+    "Section",
     "change_of",
+    "changelog",
     "changes_of",
+    "notes",
+    "section_of",
 ]
