@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from releaser.core.versioning.changelog import Release, Section, changelog, notes, section_of
 from releaser.core.versioning.conventional import Change, change_of, changes_of
+from releaser.core.versioning.insertion import inserted
 
 __all__ = [
     "Change",
@@ -16,6 +17,7 @@ __all__ = [
     "change_of",
     "changelog",
     "changes_of",
+    "inserted",
     "notes",
     "section_of",
 ]
