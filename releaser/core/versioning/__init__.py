@@ -9,6 +9,7 @@ from __future__ import annotations
 from releaser.core.versioning.bump import USUAL, Bump, Bumping, Since, bump_of, next_version
 from releaser.core.versioning.changelog import Release, Section, changelog, notes, section_of
 from releaser.core.versioning.conventional import Change, change_of, changes_of
+from releaser.core.versioning.files import declared_version
 from releaser.core.versioning.insertion import inserted
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "change_of",
     "changelog",
     "changes_of",
+    "declared_version",
     "inserted",
     "next_version",
     "notes",
