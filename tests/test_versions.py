@@ -1,9 +1,10 @@
-"""Versions of a whole project in memory: shared, of each image's own, declared by files; and next."""
+"""Versions of a whole project in memory: shared, each image's own, declared by a file; and next."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -129,7 +130,10 @@ def test_the_spec_counts_for_the_images_of_which_it_says_something_else() -> Non
 def test_the_lock_counts_for_what_stands_on_what_moved() -> None:
     made = world(START, commit("b", "a", "lock", "images.lock"), **TAGGED)
     assert set(versions(made).values()) == {"1.0.0"}  # there was none, and there is none
-    pinned = 'version: 1\nbases:\n  busybox:\n    digest: {}\n    platforms: []\n    date: "2026-01-31"\n'
+    pinned = (
+        "version: 1\nbases:\n  busybox:\n    digest: {}\n    platforms: []\n"
+        '    date: "2026-01-31"\n'
+    )
     made.revisions[sha("b"), "images.lock"] = pinned.format(BASE).encode()
     assert set(versions(made).values()) == {"1.0.1-dev.1.gbbbbbbb"}
     made.revisions[sha("b") + "^", "images.lock"] = b"!"
@@ -204,9 +208,7 @@ def test_a_kept_version_with_another_content_is_left_alone_and_not_refused() -> 
 def test_what_stands_on_it_is_built_on_the_new_content() -> None:
     made = world(START, **TAGGED)
     assert made.release().error is None
-    later = world(
-        START, commit("b", "a", "x", "api/src/app.py"), api__1_0_1="b", **TAGGED
-    )
+    later = world(START, commit("b", "a", "x", "api/src/app.py"), api__1_0_1="b", **TAGGED)
     later.registry, later.engine, later.builder = made.registry, made.engine, made.builder
     later.files["/project/base/f"] = "2"
     later.files["/project/api/src/app.py"] = "2"
@@ -221,7 +223,10 @@ def test_what_stands_on_it_is_built_on_the_new_content() -> None:
     assert {one.action for one in kept.values()} == {TagAction.KEEP}
     assert kept["latest"].reason == "1.0.0 stays as it was released"
     assert later.release().error is None
-    assert sorted(step.image for batch in later.builder.batches for step in batch) == ["api", "base"]
+    assert sorted(step.image for batch in later.builder.batches for step in batch) == [
+        "api",
+        "base",
+    ]
     assert "localhost:5000/shop/api:1.0.1" in later.public()
 
 
@@ -229,7 +234,9 @@ def test_a_tag_of_one_image_leaves_the_others_as_they_are() -> None:
     made = world(START, commit("b", "a", "x", "tools/x"), tools__1_1_0="b", **TAGGED)
     event = EventFacts("push", "refs/tags/tools/v1.1.0", default_branch="main")
     made.source = replace(made.source, branch=None, event=event)
-    made.spec = SPEC.replace('["{{version}}", "{{major}}", latest]', '"type=semver,pattern={{version}}"')
+    made.spec = SPEC.replace(
+        '["{{version}}", "{{major}}", latest]', '"type=semver,pattern={{version}}"'
+    )
     found = {
         image.name: [str(one.reference.tag) for one in image.references]
         for image in made.plan().images
@@ -245,7 +252,7 @@ def test_a_shallow_clone_is_refused_where_history_counts() -> None:
     with pytest.raises(SetupError, match="shallow"):
         refuse(made.prepare(), push=True, allow_dirty=False)
     refuse(made.prepare("tools"), push=True, allow_dirty=False)
-    refuse(made.prepare("api", only=True, version="2.0.0"), push=True, allow_dirty=False)
+    refuse(made.prepare("base", version="2.0.0"), push=True, allow_dirty=False)
 
 
 # -- a version that a file declares
@@ -284,7 +291,10 @@ SHARED = SPEC.replace('versioning: {tag: "{{image}}/v{{version}}"}\n', "")
 def test_a_version_that_git_has_a_tag_of_holds_lines_back() -> None:
     made = world(START, spec=SHARED)
     made.source = replace(
-        made.source, tags=("v1.9.1",), last_tag="v1.9.1", all_tags=("v1.9.1", "v2.0.0", "v3.0.0-rc.1")
+        made.source,
+        tags=("v1.9.1",),
+        last_tag="v1.9.1",
+        all_tags=("v1.9.1", "v2.0.0", "v3.0.0-rc.1"),
     )
     (image, *_) = made.plan("base").images
     found = {str(one.reference.tag): (one.action, one.reason) for one in image.references}
@@ -333,7 +343,7 @@ def test_a_shared_version_counts_what_changed_any_image() -> None:
     made.source = replace(made.source, past_tags=tags, all_tags=tags, last_tag="v1.0.0", distance=3)
     made.history = replace(made.history, tags={"v1.0.0": sha("a")})
     commits = [replace(one, parents=()) for one in made.history.commits]
-    linked = [replace(one, parents=(older.sha,)) for one, older in zip(commits, commits[1:], strict=False)]
+    linked = [replace(one, parents=(older.sha,)) for one, older in pairwise(commits)]
     made.history = replace(made.history, commits=(*linked, commits[-1]))
     assert upcoming(made) == {"shop": "1.1.0 MINOR"}
 
@@ -349,7 +359,9 @@ def test_the_first_version() -> None:
 
 def test_a_version_that_is_taken_elsewhere_is_not_given() -> None:
     made = world(*CHANGED[:2], **TAGGED)
-    made.source = replace(made.source, all_tags=(*made.source.all_tags[:1], "api/v1.0.1", "base/v1.0.0"))
+    made.source = replace(
+        made.source, all_tags=(*made.source.all_tags[:1], "api/v1.0.1", "base/v1.0.0")
+    )
     made.source = replace(made.source, all_tags=tuple(sorted(made.source.all_tags)))
     assert upcoming(made, "api") == {"api": "1.0.2 PATCH"}
 
@@ -394,7 +406,9 @@ def test_tags_are_refused(change: dict[str, object], error: type[Exception], mat
 # -- changelogs
 
 
-def told(made: World, *images: str, day: str | None = None) -> dict[str, list[tuple[str, list[str]]]]:
+def told(
+    made: World, *images: str, day: str | None = None
+) -> dict[str, list[tuple[str, list[str]]]]:
     found = Changelogs(made.project, made.adapters, Request(images)).told(day=day)
     return {
         one.name: [

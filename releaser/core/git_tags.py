@@ -18,7 +18,8 @@ from releaser.errors import SpecError
 NAMES = ("version", "image")
 DEFAULT = "v{{version}}"
 _VERSION = "{{version}}"
-_CORE = re.compile(r"([0-9]{1,20})\.([0-9]{1,20})\.([0-9]{1,20})")
+# Bounded, because turning digits into a number takes the square of their count.
+_CORE = re.compile(r"([0-9]{1,128})\.([0-9]{1,128})\.([0-9]{1,128})")
 _ILLEGAL = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|$)|^[-/.]|[/.]$")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -23,26 +23,36 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Commits, children before parents, and the commit of each tag that stands on HEAD's history.
+    """Commits of HEAD's history, children before parents, and the commit that each tag is at.
 
-    What lies before the oldest tag that was asked about may be missing.
+    What every tag has that was asked about is missing, so that such a tag's own commit may be.
+    ``beside`` are the commits that one of these tags has and HEAD has not, children before parents,
+    as hashes and parents only: through them such a tag is known to have some of ``commits``.
     """
 
     commits: tuple[Commit, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
+    beside: tuple[Commit, ...] = ()
 
     def since(self, tag: str | None, until: str | None = None) -> tuple[Commit, ...]:
         """The commits that ``until`` (a tag; HEAD) has and ``tag`` has not: all without a tag."""
-        kept = self._reached([self.tags[until]]) if until else None
-        gone = self._reached([self.tags[tag]]) if tag else frozenset[str]()
-        return tuple(
-            one for one in self.commits if one.sha not in gone and (kept is None or one.sha in kept)
-        )
-
-    def _reached(self, starts: Iterable[str]) -> frozenset[str]:
-        """The commits that ``starts`` descend from, themselves included."""
-        found = set(starts)
+        gone = _one(self.tags, tag)
+        wanted = _one(self.tags, until)
+        for one in self.beside:
+            gone.update(one.parents if one.sha in gone else ())
+            wanted.update(one.parents if one.sha in wanted else ())
+        kept: list[Commit] = []
         for one in self.commits:
-            if one.sha in found:
-                found.update(one.parents)
-        return frozenset(found)
+            # Its children were here before, so it is known by now whose ancestor it is.
+            if one.sha in gone:
+                gone.update(one.parents)
+            elif until is None:
+                kept.append(one)
+            elif one.sha in wanted:
+                wanted.update(one.parents)
+                kept.append(one)
+        return tuple(kept)
+
+
+def _one(tags: Mapping[str, str], tag: str | None) -> set[str]:
+    return set() if tag is None else {tags[tag]}

@@ -23,12 +23,17 @@ _LETTERS = {"alpha": "a", "beta": "b", "c": "rc", "pre": "rc", "preview": "rc"}
 
 @dataclass(frozen=True, slots=True)
 class PythonVersion:
-    """A version in its normal form; ``is_final`` tells that it is no pre, post or dev release."""
+    """A version in its parts; one that it does not have is ``None``, an epoch that it lacks is 0.
 
-    clean: str
+    ``pre`` is a letter in its normal form (``a``, ``b``, ``rc``) with its number.
+    """
+
     release: tuple[int, ...]
-    is_final: bool
-    is_early: bool
+    epoch: int = 0
+    pre: tuple[str, int] | None = None
+    post: int | None = None
+    dev: int | None = None
+    local: str | None = None
 
     @classmethod
     def find(cls, text: str) -> PythonVersion | None:
@@ -37,10 +42,28 @@ class PythonVersion:
         if not found:
             return None
         release = tuple(int(part) for part in found["release"].split("."))
-        pre, post, dev = _pre(found), _post(found), _dev(found)
-        epoch = f"{int(found['epoch'])}!" if int(found["epoch"] or 0) else ""
-        clean = f"{epoch}{'.'.join(map(str, release))}{pre}{post}{dev}{_local(found)}"
-        return cls(clean, release, not (pre or post or dev), bool(pre or dev))
+        epoch = int(found["epoch"] or 0)
+        return cls(release, epoch, _pre(found), _post(found), _dev(found), _local(found))
+
+    @property
+    def clean(self) -> str:
+        """The version in its normal form."""
+        epoch = f"{self.epoch}!" if self.epoch else ""
+        pre = f"{self.pre[0]}{self.pre[1]}" if self.pre else ""
+        post = "" if self.post is None else f".post{self.post}"
+        dev = "" if self.dev is None else f".dev{self.dev}"
+        local = "" if self.local is None else f"+{self.local}"
+        return f"{epoch}{'.'.join(map(str, self.release))}{pre}{post}{dev}{local}"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it is no pre, post or dev release."""
+        return not self.is_early and self.post is None
+
+    @property
+    def is_early(self) -> bool:
+        """Whether it comes before the release that it is one of: a pre or dev release."""
+        return self.pre is not None or self.dev is not None
 
     @property
     def numbers(self) -> tuple[int, int, int]:
@@ -54,21 +77,22 @@ class PythonVersion:
         return Version(*self.numbers, "pre" if self.is_early else None)
 
 
-def _pre(found: re.Match[str]) -> str:
+def _pre(found: re.Match[str]) -> tuple[str, int] | None:
     letter = (found["pre"] or "").lower()
-    return f"{_LETTERS.get(letter, letter)}{int(found['pre_number'] or 0)}" if letter else ""
+    return (_LETTERS.get(letter, letter), int(found["pre_number"] or 0)) if letter else None
 
 
-def _post(found: re.Match[str]) -> str:
+def _post(found: re.Match[str]) -> int | None:
     number = found["post_implied"] or found["post_number"] or 0
-    return f".post{int(number)}" if found["post"] else ""
+    return int(number) if found["post"] else None
 
 
-def _dev(found: re.Match[str]) -> str:
-    return f".dev{int(found['dev_number'] or 0)}" if found["dev"] else ""
+def _dev(found: re.Match[str]) -> int | None:
+    return int(found["dev_number"] or 0) if found["dev"] else None
 
 
-def _local(found: re.Match[str]) -> str:
-    parts = re.split("[-_.]", (found["local"] or "").lower())
-    plain = (str(int(part)) if part.isdigit() else part for part in parts)
-    return "+" + ".".join(plain) if found["local"] else ""
+def _local(found: re.Match[str]) -> str | None:
+    if not found["local"]:
+        return None
+    parts = re.split("[-_.]", found["local"].lower())
+    return ".".join(str(int(part)) if part.isdigit() else part for part in parts)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import difflib
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from releaser.core.dockerfile import Dockerfile, PathUse
@@ -21,6 +22,7 @@ from releaser.sources.dockerfiles import (
     read_ignore,
 )
 from releaser.sources.hashing import Hasher
+from releaser.sources.listing import Listing, covered
 from releaser.sources.lookup import Taken, follow, taken
 from releaser.sources.tree import Entry, Tree
 
@@ -62,8 +64,22 @@ class DiskContexts:
         Raises:
             SpecError: the context is no folder, a file cannot be read, or a pattern is malformed.
         """
-        wanted = [use for use in uses if use.context is None or not dockerfile]
+        wanted = _of_context(uses, dockerfile)
         return self._context(context, dockerfile).facts(wanted, dockerfile)
+
+    def taken(
+        self, context: str, dockerfile: str, uses: Sequence[PathUse], paths: Collection[str]
+    ) -> frozenset[str]:
+        """Which of ``paths`` (relative to the context, with slashes) ``uses`` take.
+
+        A path that is no more counts as a file that was there; links, and the ignore file, are
+        those of today. A submodule's folder counts where something in it is taken.
+
+        Raises:
+            SpecError: as for :meth:`files`, but no file is read.
+        """
+        wanted = _of_context(uses, dockerfile)
+        return self._context(context, dockerfile).taken(wanted, dockerfile, frozenset(paths))
 
     def explain_missing(self, context: str, dockerfile: str, source: str) -> str:
         """Why nothing is found for a COPY source: one line for people.
@@ -94,6 +110,9 @@ class _Context:
         self._lock = threading.Lock()
         self._taken: dict[_Kept, Taken] = {}
         self._files: dict[frozenset[_Kept], tuple[ContextFile, ...]] = {}
+        self._listed: set[str] = set()
+        self._listings: list[Listing] = []
+        self._judged: dict[_Kept, _Judged] = {}
 
     def facts(self, uses: Sequence[PathUse], dockerfile: str) -> ContextFacts:
         with self._lock:
@@ -104,6 +123,33 @@ class _Context:
                 files = self._files[key] = self._hashed([one for _, one in found])
         missing = {(source, use.line) for use, one in found for source in one.missing}
         return ContextFacts(files, tuple(sorted(missing, key=lambda pair: (pair[1], pair[0]))))
+
+    def taken(
+        self, uses: Sequence[PathUse], dockerfile: str, paths: frozenset[str]
+    ) -> frozenset[str]:
+        with self._lock:
+            new = paths - self._listed
+            if new:
+                self._listed |= new
+                self._listings.append(Listing(self.tree, new))
+            found: set[str] = set()
+            for use in uses:
+                found |= paths & self._judge(use, dockerfile)
+            return frozenset(found)
+
+    def _judge(self, use: PathUse, dockerfile: str) -> set[str]:
+        """Of all that is here or was asked about: what ``use`` takes.
+
+        Whether a path is taken does not depend on other paths, so that each is looked at once.
+        """
+        key = _kept(use)
+        judged = self._judged.get(key)
+        if judged is None:
+            judged = self._judged[key] = _Judged(covered(self._take(use, dockerfile)))
+        for listing in self._listings[judged.listings :]:
+            judged.paths |= covered(_located(listing, use, dockerfile))
+        judged.listings = len(self._listings)
+        return judged.paths
 
     def _take(self, use: PathUse, dockerfile: str) -> Taken:
         key = _kept(use)
@@ -117,6 +163,18 @@ class _Context:
         entries = sorted(paths.values())
         digests = self._hasher.digests(self.tree, entries)
         return tuple(_file(entry, digests[entry.path]) for entry in entries)
+
+
+@dataclass(slots=True)
+class _Judged:
+    """The paths that a use takes, the first so many listings being looked through."""
+
+    paths: set[str]
+    listings: int = 0
+
+
+def _of_context(uses: Sequence[PathUse], dockerfile: str) -> list[PathUse]:
+    return [use for use in uses if use.context is None or not dockerfile]
 
 
 def _kept(use: PathUse) -> _Kept:

@@ -1,35 +1,31 @@
-"""Runs git: bounded in time, with no prompts, no hooks, no network and nothing written.
+"""Runs git: bounded in time and size, and with no prompts.
 
-The checkout may come from anybody, so what its configuration could start is turned off. The
-system's and the user's configuration stay in force: ``safe.directory`` and the filters of Git LFS
-live there, and without them files that nobody changed would look modified.
+A command that reads starts no hooks, uses no network and writes nothing: the checkout may come from
+anybody, so what its configuration could start is turned off. The system's and the user's
+configuration stay in force: ``safe.directory`` and the filters of Git LFS live there, and without
+them files that nobody changed would look modified. A command that writes is the user's own, with
+all that the user set up for it.
 """
 
 from __future__ import annotations
 
 import os
+import selectors
 import subprocess
-from collections.abc import Mapping
-from contextlib import suppress
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from tempfile import TemporaryFile
 
 from releaser.errors import SetupError
-
-if TYPE_CHECKING:
-    from git import Git
 
 TIMEOUT = 30.0
 """Seconds that one command may take."""
 
-_SAFE = ("--no-pager", "-c", "core.fsmonitor=", "-c", f"core.hooksPath={os.devnull}")
-_ENVIRONMENT = {
-    "LC_ALL": "C",
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_ALLOW_PROTOCOL": "",
-}
+MAX_BYTES = 256 << 20
+"""How much one command may say."""
+
 _OF_A_HOOK = (
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -43,18 +39,57 @@ _OF_A_HOOK = (
 )
 """Variables that git sets for its hooks and that would lead away from the checkout's own folder."""
 
+_CHUNK = 1 << 16
+_QUIET = 0.2
+"""Seconds of silence after which a program that has ended will say no more: a daemon that it
+started may hold its outputs for hours."""
+
 
 class NoGitError(Exception):
     """There is no git program."""
 
 
+class NoRepositoryError(Exception):
+    """There is no repository; the argument is git's own words."""
+
+
+class TooMuchError(SetupError):
+    """A command says more than it may."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a command said, and how it ended. Bytes that are no UTF-8 are written as ``\\xff``."""
+    """What a command said, and how it ended."""
 
     status: int
-    out: str
+    content: bytes
     err: str
+
+    @property
+    def out(self) -> str:
+        """What it said, as text; bytes that are no UTF-8 are written as ``\\xff``."""
+        return _text(self.content)
+
+
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How git is run: with which options and variables."""
+
+    options: tuple[str, ...]
+    environment: Mapping[str, str]
+
+
+_READING = _Manner(
+    ("--no-pager", "-c", "core.fsmonitor=", "-c", f"core.hooksPath={os.devnull}"),
+    {
+        "LC_ALL": "C",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_ALLOW_PROTOCOL": "",
+    },
+)
+_WRITING = _Manner(("--no-pager",), {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"})
 
 
 class GitProgram:
@@ -68,38 +103,134 @@ class GitProgram:
         self._git = Git(directory)
         self._prefix = [word for name in _OF_A_HOOK if name in environment for word in ("-u", name)]
 
-    def ask(self, *arguments: str) -> Answer:
-        """What a command says.
+    def ask(self, *arguments: str, given: bytes = b"", most: int | None = None) -> Answer:
+        """What a command that reads says; ``given`` is its input.
 
         Raises:
             NoGitError: there is no git program.
-            SetupError: it did not end within 30 seconds.
+            SetupError: it did not end within 30 seconds; a :class:`TooMuchError` where it says more
+                than ``most`` bytes (256 MiB).
         """
-        program = self._git.GIT_PYTHON_GIT_EXECUTABLE or "git"
-        process = self._start([program, *_SAFE, *arguments])
-        try:
-            out, err = process.communicate(timeout=TIMEOUT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            with suppress(subprocess.TimeoutExpired):
-                process.communicate(timeout=1)  # a filter that git started may hold the pipe
-            raise SetupError(
-                f"git did not answer within {TIMEOUT:g} seconds",
-                details=(("command", f"git {arguments[0]}"), ("folder", self._directory)),
-            ) from None
+        return self._run(_READING, arguments, given, TIMEOUT, most or MAX_BYTES)
+
+    def checked(self, *arguments: str) -> Answer:
+        """The same for a command that must succeed.
+
+        Raises:
+            NoGitError, SetupError: as for :meth:`ask`, and where it fails.
+            NoRepositoryError: there is no repository.
+        """
+        answer = self.ask(*arguments)
+        if answer.status != 0:
+            raise refusal(answer)
+        return answer
+
+    def write(self, *arguments: str, given: bytes = b"", timeout: float | None = None) -> Answer:
+        """What a command that writes says: the user's hooks and credential helpers are in force.
+
+        Raises:
+            NoGitError: there is no git program.
+            SetupError: it did not end within ``timeout`` seconds (30).
+        """
+        return self._run(_WRITING, arguments, given, timeout or TIMEOUT, MAX_BYTES)
+
+    def _run(
+        self, how: _Manner, arguments: Sequence[str], given: bytes, timeout: float, most: int
+    ) -> Answer:
+        details = (("command", f"git {arguments[0]}"), ("folder", self._directory))
+        with self._started(how, arguments, given) as process:
+            try:
+                out, err = _outputs(process, timeout, most)
+            except TimeoutError:
+                message = f"git did not answer within {timeout:g} seconds"
+                raise SetupError(message, details=details) from None
+            except OverflowError:
+                message = f"git says more than {most >> 20} MiB"
+                raise TooMuchError(message, details=details) from None
         if self._prefix and process.returncode == 127:
             raise NoGitError
-        return Answer(process.returncode, _text(out), _text(err))
+        return Answer(process.returncode, out, _text(err))
 
-    def _start(self, command: list[str]) -> Git.AutoInterrupt:
+    @contextmanager
+    def _started(
+        self, how: _Manner, arguments: Sequence[str], given: bytes
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """A process that is gone in the end, whatever becomes of it."""
         from git.exc import GitCommandNotFound
 
+        program = self._git.GIT_PYTHON_GIT_EXECUTABLE or "git"
+        command = [program, *how.options, *arguments]
         if self._prefix:
             command = ["env", *self._prefix, *command]
+        with TemporaryFile() as file:
+            file.write(given)
+            file.seek(0)
+            try:
+                started = self._git.execute(
+                    command, as_process=True, env=how.environment, istream=file
+                )
+            except (GitCommandNotFound, PermissionError):
+                raise NoGitError from None
+        process = started.proc
+        assert process is not None  # noqa: S101 - it was started just now
         try:
-            return self._git.execute(command, as_process=True, env=_ENVIRONMENT)
-        except (GitCommandNotFound, PermissionError):
-            raise NoGitError from None
+            yield process
+        finally:
+            process.kill()
+            for pipe in filter(None, (process.stdout, process.stderr)):
+                pipe.close()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=1)
+
+
+def refusal(answer: Answer) -> Exception:
+    """What a failed command means: a :class:`NoRepositoryError`, else a :class:`SetupError`."""
+    lines = [line.strip() for line in answer.err.splitlines() if line.strip()]
+    message = next((line for line in lines if line.startswith("fatal:")), "".join(lines[:1]))
+    if "not a git repository" in answer.err:
+        return NoRepositoryError(message.removeprefix("fatal: "))
+    fix = next((line for line in lines if line.startswith("git config --global --add")), None)
+    if fix or "unsafe repository" in answer.err:
+        return SetupError(
+            "git refuses the repository: its folder belongs to another user",
+            details=(("git", message.removeprefix("fatal: ")),),
+            hint=fix or "git config --global --add safe.directory FOLDER",
+        )
+    return SetupError(
+        "git cannot read the repository",
+        details=(("git", message.removeprefix("fatal: ")[:500]),),
+        hint="run git status there to see more",
+    )
+
+
+def _outputs(process: subprocess.Popen[bytes], timeout: float, most: int) -> tuple[bytes, bytes]:
+    """What ``process`` writes to its outputs until it ends; raises TimeoutError, OverflowError."""
+    assert process.stdout is not None  # noqa: S101 - both are pipes
+    assert process.stderr is not None  # noqa: S101
+    until = time.monotonic() + timeout
+    out, err = bytearray(), bytearray()
+    with selectors.DefaultSelector() as watch:
+        watch.register(process.stdout, selectors.EVENT_READ, out)
+        watch.register(process.stderr, selectors.EVENT_READ, err)
+        while watch.get_map():
+            left = until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            ready = watch.select(min(left, _QUIET))
+            if not ready and process.poll() is not None:
+                break
+            for key, _ in ready:
+                chunk = os.read(key.fd, _CHUNK)
+                key.data.extend(chunk)
+                if not chunk:
+                    watch.unregister(key.fileobj)
+            if len(out) + len(err) > most:
+                raise OverflowError
+    try:
+        process.wait(timeout=max(0.0, until - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        raise TimeoutError from None
+    return bytes(out), bytes(err)
 
 
 def _text(output: bytes) -> str:

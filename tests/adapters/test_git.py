@@ -1,77 +1,23 @@
-"""GitSource on real repositories."""
+"""GitSource on real repositories: the facts."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
 from releaser.core.facts import SourceFacts
+from releaser.core.git_tags import TagTemplate
 from releaser.errors import SetupError
 from releaser.sources import git_program
-from releaser.sources.git import GitSource, public_url
+from releaser.sources.git import GitSource
+from releaser.sources.git_urls import public_url
+from tests.git_repository import Repo
 
-TEMPLATE = "v{{version}}"
-
-
-class Repo:
-    """A git repository in a folder, driven through the program."""
-
-    def __init__(self, folder: Path, *init: str) -> None:
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self("init", "--quiet", "--initial-branch=main", *init)
-
-    def __call__(self, *arguments: str) -> str:
-        done = subprocess.run(
-            ["git", *arguments],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        )
-        return done.stdout.strip()
-
-    def write(self, name: str, text: str = "") -> Path:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        return path
-
-    def commit(self, message: str = "change") -> str:
-        self("commit", "--quiet", "--allow-empty", "--message", message)
-        return self("rev-parse", "HEAD")
-
-    def tag(self, *names: str, annotated: bool = False) -> None:
-        for name in names:
-            extra = ("--annotate", "--message", name) if annotated else ()
-            self("tag", *extra, "--end-of-options", name)
-
-    def facts(self, template: str = TEMPLATE, **environment: str) -> SourceFacts:
-        return GitSource(str(self.folder), environment).facts(template)
-
-
-@pytest.fixture(autouse=True)
-def _own_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither the machine's configuration nor the CI system's variables reach these tests."""
-    for name in list(os.environ):
-        if name.startswith(("GIT_", "GITHUB_", "CI_")):
-            monkeypatch.delenv(name)
-    for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
-        monkeypatch.setenv(name, os.devnull)
-    for role in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{role}_NAME", "A U Thor")
-        monkeypatch.setenv(f"GIT_{role}_EMAIL", "author@example.com")
-
-
-@pytest.fixture
-def repo(tmp_path: Path) -> Repo:
-    return Repo(tmp_path / "repo")
+TEMPLATE = TagTemplate("v{{version}}")
 
 
 # -- where there is nothing to say ----------------------------------------------------------------
@@ -500,32 +446,3 @@ def test_git_that_hangs_is_stopped(
         repo.facts()
     assert dict(caught.value.details)["command"] == "git rev-parse"
     assert time.perf_counter() - started < 20
-
-
-# -- what a CI system says ------------------------------------------------------------------------
-
-
-def test_a_detached_head_gets_its_branch_from_the_ci_system(repo: Repo) -> None:
-    commit = repo.commit()
-    repo("checkout", "--quiet", "--detach")
-    github = {"GITHUB_REF": "refs/heads/release/1.x", "GITHUB_SHA": commit}
-    assert repo.facts(**github).branch == "release/1.x"
-    assert repo.facts(CI_COMMIT_BRANCH="main", CI_COMMIT_SHA=commit).branch == "main"
-    assert repo.facts(**github).concerns == ()
-
-
-def test_a_tag_event_is_on_no_branch(repo: Repo) -> None:
-    commit = repo.commit()
-    assert repo.facts(GITHUB_REF="refs/tags/v1.0.0", GITHUB_SHA=commit).branch is None
-    assert repo.facts(CI_COMMIT_TAG="v1.0.0", CI_COMMIT_SHA=commit).branch is None
-
-
-def test_a_commit_that_is_not_checked_out_is_a_concern(repo: Repo) -> None:
-    commit = repo.commit()
-    repo("checkout", "--quiet", "--detach")
-    facts = repo.facts(GITHUB_REF="refs/heads/main", GITHUB_SHA="0" * 40)
-    assert facts.branch is None
-    (concern,) = facts.concerns
-    assert concern.message == (
-        f"the CI system speaks of commit 000000000000, but {commit[:12]} is checked out"
-    )

@@ -204,3 +204,54 @@ def test_the_same_question_gets_the_same_answer(make: Make) -> None:
     contexts, root = make({"c/a": "x", "c/d/b": "y"})
     asked = [contexts.files(f"{root}/c", f"{root}/c/Dockerfile", [copy(".")]) for _ in range(3)]
     assert asked[0] == asked[1] == asked[2]
+
+
+# -- paths that may be no more -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("use", "expected"),
+    [
+        (copy("."), ["a.txt", "d/b.txt", "d/gone/c.txt", "gone.txt"]),
+        (copy("gone.txt"), ["gone.txt"]),
+        (copy("*.txt"), ["a.txt", "gone.txt"]),
+        (copy("d"), ["d/b.txt", "d/gone/c.txt"]),
+        (copy("d/gone"), ["d/gone/c.txt"]),
+        (copy("d/*/c.txt", "nothing"), ["d/gone/c.txt"]),
+        (copy("d", exclude=("gone",)), ["d/b.txt"]),
+        (PathUse(("**/c.txt",), 2, "COPY", parents=True), ["d/gone/c.txt"]),
+        (PathUse(("d*",), 2, "RUN --mount", literal=True), []),
+        (PathUse(("a.txt",), 2, "COPY", context="docs"), []),
+    ],
+)
+def test_what_was_taken_of_files_that_are_no_more(
+    make: Make, use: PathUse, expected: list[str]
+) -> None:
+    contexts, root = make({"c/a.txt": "", "c/d/b.txt": "", "c/.dockerignore": "*.log\n"})
+    asked = ["a.txt", "d/b.txt", "d/gone/c.txt", "gone.txt", "gone.log", "../out.txt", "/abs"]
+    found = contexts.taken(f"{root}/c", f"{root}/c/Dockerfile", [use], asked)
+    assert sorted(found) == expected
+
+
+def test_what_is_taken_grows_with_what_is_asked(make: Make) -> None:
+    contexts, root = make({"c/a": "", "c/.dockerignore": "out\n!out/keep\n"})
+    place = (f"{root}/c", f"{root}/c/Dockerfile")
+    assert contexts.taken(*place, [copy(".")], []) == frozenset()
+    assert contexts.taken(*place, [], ["a"]) == frozenset()
+    assert contexts.taken(*place, [copy("."), copy("a")], {"a", "b"}) == {"a", "b"}
+    assert contexts.taken(*place, [copy(".")], ["out/x", "out/keep"]) == {"out/keep"}
+    assert contexts.taken(*place, [copy("b")], ("a", "b", "b/c")) == {"b", "b/c"}
+    assert contexts.taken(*place, [copy(".")], {"b"}) == {"b"}
+
+
+def test_a_folder_counts_where_something_in_it_is_taken(make: Make) -> None:
+    """As git names a submodule."""
+    contexts, root = make({"c/m/x/y": "", "c/other/z": ""})
+    place = (f"{root}/c", f"{root}/c/Dockerfile")
+    assert contexts.taken(*place, [copy("m/x")], ["m", "other"]) == {"m"}
+
+
+def test_what_was_taken_of_a_context_that_is_not_there_is_an_error(make: Make) -> None:
+    contexts, root = make({"c/a": ""})
+    with pytest.raises(SpecError, match="no build context"):
+        contexts.taken(f"{root}/gone", f"{root}/c/Dockerfile", [copy(".")], ["a"])

@@ -11,9 +11,12 @@ import pytest
 
 from releaser.core.facts import SourceFacts
 from releaser.core.git_tags import TagTemplate
+from releaser.core.history import Commit, History
+from releaser.errors import PlanError, SetupError
 from releaser.interfaces import SourceRepository
 from releaser.sources.git import GitSource
 from tests.fakes.source import FixedSource
+from tests.git_repository import Repo, set_apart
 
 TEMPLATE = TagTemplate("v{{version}}")
 SHA = "0123456789abcdef0123456789abcdef01234567"
@@ -93,3 +96,96 @@ def test_lists_are_sorted_and_hold_nothing_twice(source: SourceRepository) -> No
 
 def test_the_same_question_gets_the_same_answer(source: SourceRepository) -> None:
     assert source.facts(TEMPLATE) == source.facts(TEMPLATE)
+
+
+# -- commits, their files, and tags ---------------------------------------------------------------
+
+Released = tuple[SourceRepository, str, str, str]
+
+
+def released_fake() -> Released:
+    one, two, three = ("1" * 40, "2" * 40, "3" * 40)
+    commits = (
+        Commit(three, (two,), 30, "three", ("../b", "c")),
+        Commit(two, (one,), 20, "two", ("c",)),
+        Commit(one, (), 10, "one", ("c",)),
+    )
+    tags = ("v1.0.0", "v1.1.0")
+    facts = SourceFacts(three, "main", past_tags=tags, all_tags=tags, commit_time=30)
+    files = {(f"{three}^", "c"): b"2", (two, "c"): b"2", (three, "../b"): b"1"}
+    history = History(commits, {"v1.0.0": one, "v1.1.0": two})
+    return FixedSource(facts, history, files), one, two, three
+
+
+@pytest.fixture(params=["fake", "git"])
+def released(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Released:
+    """Three commits seen from a folder, the first two with a tag: the source and their hashes."""
+    if request.param == "fake":
+        return released_fake()
+    set_apart(monkeypatch)
+    repo = Repo(tmp_path / "repo")
+    one = repo.commit("one", sub__c="1")
+    repo.tag("v1.0.0")
+    two = repo.commit("two", sub__c="2")
+    repo.tag("v1.1.0", annotated=True)
+    three = repo.commit("three", b="1", sub__c="3")
+    return repo.source("sub"), one, two, three
+
+
+def test_commits_come_children_first_with_their_paths(released: Released) -> None:
+    source, one, two, three = released
+    found = source.history([])
+    assert [(c.sha, c.parents, c.message, c.paths) for c in found.commits] == [
+        (three, (two,), "three", ("../b", "c")),
+        (two, (one,), "two", ("c",)),
+        (one, (), "one", ("c",)),
+    ]
+    assert found.tags == {"v1.0.0": one, "v1.1.0": two}
+
+
+@pytest.mark.parametrize(
+    ("since", "messages", "tags"),
+    [
+        (["v1.0.0"], ["three", "two"], {"v1.0.0", "v1.1.0"}),
+        (["v1.1.0"], ["three"], {"v1.1.0"}),
+        (["v1.1.0", "v1.0.0"], ["three", "two"], {"v1.0.0", "v1.1.0"}),
+    ],
+)
+def test_what_every_tag_has_is_left_out(
+    released: Released, since: list[str], messages: list[str], tags: set[str]
+) -> None:
+    found = released[0].history(since)
+    assert [one.message for one in found.commits] == messages
+    assert set(found.tags) == tags
+    assert [one.message for one in found.since("v1.1.0")] == ["three"]
+
+
+def test_a_file_is_that_of_the_commit(released: Released) -> None:
+    source, one, two, three = released
+    assert source.file_at(two, "c") == source.file_at(f"{three}^", "c") == b"2"
+    assert source.file_at(three, "../b") == b"1"
+    assert source.file_at(two, "../b") is None
+    assert source.file_at(f"{one}^", "c") is None
+
+
+def test_tags_are_written_once_and_kept(released: Released) -> None:
+    source = released[0]
+    source.write_tags({"v2.0.0": "two", "api/v2.0.0": "api"}, push=False)
+    source.write_tags({"v2.0.0": "again", "v2.0.1": "more"}, push=False)
+
+
+def test_a_tag_of_another_commit_is_refused(released: Released) -> None:
+    source = released[0]
+    with pytest.raises(PlanError, match=r"v1\.0\.0"):
+        source.write_tags({"v2.0.0": "two", "v1.0.0": "one"}, push=False)
+    source.write_tags({"v2.0.0": "two"}, push=False)
+
+
+def test_without_a_commit_there_is_no_history_and_nothing_to_tag(tmp_path: Path) -> None:
+    for source in (FixedSource(), GitSource(str(tmp_path), {})):
+        assert source.history([]) == History()
+        assert source.file_at(SHA, "a") is None
+        with pytest.raises(SetupError):
+            source.write_tags({"v1": "x"}, push=False)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from releaser.core.version import Version, between_tags, dirty, highest, tagged_version
+from releaser.core.version import Version, between_tags, dirty
 from releaser.errors import SpecError
 
 ORDERED = [
@@ -45,31 +45,6 @@ def test_build_metadata_does_not_count() -> None:
     assert Version.parse("1.0.0+a") == Version.parse("1.0.0+b")
     assert hash(Version.parse("1.0.0+a")) == hash(Version.parse("1.0.0+b"))
     assert Version.parse("1.0.0") != "1.0.0"
-
-
-@pytest.mark.parametrize(
-    ("tag", "template", "version"),
-    [
-        ("v1.2.3", "v{{version}}", "1.2.3"),
-        ("1.2.3", "v{{version}}", None),
-        ("1.2.3", "{{version}}", "1.2.3"),
-        ("api/v1.2.3", "api/v{{version}}", "1.2.3"),
-        ("v1.2.3-final", "v{{version}}-final", "1.2.3"),
-        ("v1", "v{{version}}", None),
-        ("v", "v{{version}}v", None),
-        ("vv1.2.3", "v{{version}}", None),
-    ],
-)
-def test_a_git_tag_names_a_version(tag: str, template: str, version: str | None) -> None:
-    found = tagged_version(tag, template)
-    assert (str(found) if found else None) == version
-
-
-def test_the_highest_tag_wins_and_not_the_last() -> None:
-    found = highest(["v1.10.0", "v1.9.0", "nightly", "v1.10.0-rc.1"])
-    assert found is not None
-    assert found[0] == "v1.10.0"
-    assert highest(["nightly"]) is None
 
 
 @pytest.mark.parametrize(

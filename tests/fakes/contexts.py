@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, MutableMapping, Sequence
 from pathlib import PurePosixPath
 
 from releaser.core.dockerfile import Dockerfile, PathUse, parse
@@ -44,21 +44,34 @@ class MemoryContexts:
         files = tuple(self._file(context, path, seen[path]) for path in sorted(found))
         return ContextFacts(files, tuple((source, line) for line, source in sorted(set(missing))))
 
+    def taken(
+        self, context: str, dockerfile: str, uses: Sequence[PathUse], paths: Collection[str]
+    ) -> frozenset[str]:
+        found = {file.path for file in self.files(context, dockerfile, uses).files}
+        held = _with_folders(dict.fromkeys(paths, ""))
+        seen = self._without_ignored(held, context, dockerfile)
+        for use in uses:
+            if use.context is None or not dockerfile:
+                for source in use.sources:
+                    found |= _taken(seen, source, use) or set()
+        return frozenset(path for path in paths if path in found or _holds(path, found))
+
     def explain_missing(self, context: str, dockerfile: str, source: str) -> str:  # noqa: ARG002
         return f'there is no "{source}"'
 
     def _seen(self, context: str, dockerfile: str) -> dict[str, str | None]:
         """What a build sees of the context: texts by path, ``None`` for a folder."""
-        ignore = IgnoreFile.parse(self._ignore_text(context, dockerfile))
-        held: dict[str, str | None] = {}
-        for path, text in self.texts.items():
-            if path.startswith(context + "/"):
-                relative = path[len(context) + 1 :]
-                folders = [str(p) for p in PurePosixPath(relative).parents][:-1]
-                held.update(dict.fromkeys(folders))
-                held[relative.rstrip("/")] = None if relative.endswith("/") else text
+        start = context + "/"
+        inside = [path for path in self.texts if path.startswith(start)]
+        held = _with_folders({path.removeprefix(start): self.texts[path] for path in inside})
         if not held and not any(path == context + "/" for path in self.texts):
             raise SpecError(f'there is no build context "{context}"')
+        return self._without_ignored(held, context, dockerfile)
+
+    def _without_ignored(
+        self, held: Mapping[str, str | None], context: str, dockerfile: str
+    ) -> dict[str, str | None]:
+        ignore = IgnoreFile.parse(self._ignore_text(context, dockerfile))
         kept = {path for path in held if not ignore.matches(path)}
         return {path: held[path] for path in held if path in kept or _holds(path, kept)}
 
@@ -71,6 +84,21 @@ class MemoryContexts:
         if text is None:
             return ContextFile(path, "directory", mode)
         return ContextFile(path, "file", mode, hashlib.sha256(text.encode()).hexdigest())
+
+
+def _with_folders(texts: Mapping[str, str]) -> dict[str, str | None]:
+    """``texts`` and the folders above them, which have none; a path that ends in / is one.
+
+    Those outside of the context are left out.
+    """
+    held: dict[str, str | None] = {}
+    for path, text in texts.items():
+        if path.startswith(("/", "../")):
+            continue
+        held.update(dict.fromkeys([str(p) for p in PurePosixPath(path).parents][:-1]))
+        if path:
+            held.setdefault(path.rstrip("/"), None if path.endswith("/") else text)
+    return held
 
 
 def _taken(seen: Mapping[str, str | None], source: str, use: PathUse) -> set[str] | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from releaser.core.facts import SourceFacts
 from releaser.core.git_tags import TagTemplate
 from releaser.core.history import History
-from releaser.errors import PlanError
+from releaser.errors import PlanError, SetupError
 
 
 class FixedSource:
@@ -40,15 +40,30 @@ class FixedSource:
         return self.fixed
 
     def history(self, since: Sequence[str]) -> History:
-        return self.fixed_history
+        everything = self.fixed_history
+        if not since:
+            return everything
+        lacked = {one.sha for tag in since for one in everything.since(tag)}
+        return History(
+            tuple(one for one in everything.commits if one.sha in lacked),
+            {
+                name: commit
+                for name, commit in everything.tags.items()
+                if commit in lacked or name in since
+            },
+            everything.beside,
+        )
 
     def file_at(self, revision: str, path: str) -> bytes | None:
         return self.files.get((revision, path))
 
     def write_tags(self, tags: Mapping[str, str], *, push: bool) -> None:
-        taken = [name for name in tags if name in {*self.fixed.all_tags, *self.written}]
+        elsewhere = {*self.fixed.all_tags, *self.fixed.past_tags} - {*self.fixed.tags}
+        taken = [name for name in tags if name in elsewhere]
         if taken:
-            raise PlanError(f'git tag "{taken[0]}" exists already')
+            raise PlanError(f'git tag "{taken[0]}" exists already, at another commit')
+        if self.fixed.commit is None:
+            raise SetupError("there is no commit to write git tags at")
         self.written.update(tags)
         if push:
             self.pushed.extend(tags)
