@@ -15,7 +15,16 @@ from releaser.core.plan import Mode, Plan
 from releaser.core.steps import BuildStep
 from releaser.executor import Limits, Stop
 from releaser.interfaces import Listener
-from releaser.pipeline import Adapters, Prepared, Project, Request, prepare, run
+from releaser.pipeline import (
+    Adapters,
+    Allowed,
+    Prepared,
+    Project,
+    Request,
+    preflight,
+    prepare,
+    run,
+)
 from tests.fakes.builder import FakeBuilder
 from tests.fakes.contexts import MemoryContexts
 from tests.fakes.engine import FakeEngine
@@ -136,7 +145,15 @@ class World:
     ) -> RunResult:
         """Run a plan that was made before."""
         limits = limits or Limits()
-        return run(prepared, prepared.plan, self.adapters, self.heard, limits, stop)
+        return self.carry_out(prepared, prepared.plan, limits, stop)
+
+    def carry_out(
+        self, prepared: Prepared, plan: Plan, limits: Limits, stop: Stop | None = None
+    ) -> RunResult:
+        """Run another plan than the one that was made."""
+        adapters = self.adapters
+        builder = preflight(prepared, plan, adapters, Allowed())
+        return run(prepared, plan, adapters, builder, self.heard, limits, stop)
 
     def build(self, *images: str, limits: Limits | None = None) -> RunResult:
         """Plan against the engine and run."""

@@ -26,7 +26,7 @@ from releaser.errors import (
     UnknownError,
 )
 from releaser.executor import Limits, Stop
-from releaser.pipeline import outcome_error, refuse
+from releaser.pipeline import Allowed, outcome_error, refuse
 from releaser.pipeline import run as run_plan
 from releaser.reports.markdown import plan_markdown, run_markdown
 from releaser.reports.run import Run, as_json
@@ -150,7 +150,7 @@ def refused() -> Run:
     made.files["/project/base/f"] = "changed"
     prepared = made.prepare()
     with pytest.raises(ReleaserError) as caught:
-        refuse(prepared, push=True, allow_dirty=False)
+        refuse(prepared, Allowed(push=True))
     return Run("release", True, prepared.plan, None, caught.value, 1.0)
 
 
