@@ -13,12 +13,14 @@ import typer
 from releaser.cli import options
 from releaser.cli.compose import adapters, load_project, shown_path
 from releaser.cli.concerns import say_concerns
-from releaser.cli.reporting import write_atomically
+from releaser.cli.reporting import read_bounded, write_atomically
 from releaser.core import template
 from releaser.core.spec.paths import check_inside
 from releaser.errors import SpecError
 from releaser.pipeline import Project, Request
 from releaser.pipeline.changelogs import Changelogs, Told
+
+MAX_CHANGELOG = 16 * 1024 * 1024
 
 
 def changelog(
@@ -80,7 +82,8 @@ def _update(told: Told, path: Path, url: str | None) -> None:
 
     released = [one for one in told.releases if one.version is not None]
     if path.exists():
-        text = path.read_text(encoding="utf-8")
+        # Line ends stay what they are.
+        text = _text(path)
         if released:
             newest, *older = released
             text = inserted(text, newest, before=older[0].tag if older else None, url=url)
@@ -88,3 +91,10 @@ def _update(told: Told, path: Path, url: str | None) -> None:
         text = as_text(told.name, told.releases, url)
     write_atomically(path, text)
     sys.stderr.write(f"wrote {shown_path(path)}\n")
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_bounded(path, MAX_CHANGELOG).decode("utf-8")
+    except UnicodeDecodeError:
+        raise SpecError(f'"{path}" is not UTF-8', hint="name another file") from None

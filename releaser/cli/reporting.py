@@ -101,7 +101,7 @@ def write_atomically(path: Path, text: str) -> None:
         return
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
             stream.write(text)
         umask = os.umask(0)
         os.umask(umask)

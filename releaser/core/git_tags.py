@@ -20,6 +20,7 @@ DEFAULT = "v{{version}}"
 _VERSION = "{{version}}"
 # Bounded, because turning digits into a number takes the square of their count.
 _CORE = re.compile(r"([0-9]{1,128})\.([0-9]{1,128})\.([0-9]{1,128})")
+_TRIED = (Version(1, 0, 0), Version(1, 0, 0, "rc.1"))
 _ILLEGAL = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|$)|^[-/.]|[/.]$")
 
 
@@ -43,7 +44,7 @@ class TagTemplate:
                 f'"{text}" must have {_VERSION} in it once',
                 hint='write "v{{version}}", or "{{image}}/v{{version}}" for images of their own',
             )
-        if _ILLEGAL.search(template.blank(text, "1")):
+        if not is_legal(template.blank(text, "1")):
             raise SpecError(f'"{text}" does not spell a legal git tag')
         return cls(text)
 
@@ -103,12 +104,32 @@ class TagTemplate:
                 if version:
                     yield tag, version
 
+    def confused(self, images: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Pairs of images of which a tag of the first names a version of the second too."""
+        begins: dict[str, list[str]] = {}
+        names = tuple(images)
+        for name in names:
+            begins.setdefault(self._around(name)[0], []).append(name)
+        for name in names:
+            for version in _TRIED:
+                tag = self.spell(version, name)
+                near = (one for n in range(len(tag)) for one in begins.get(tag[:n], ()))
+                other = next((one for one in near if one != name and self.version(tag, one)), None)
+                if other is not None:
+                    yield name, other
+                    break
+
     def _around(self, image: str) -> tuple[str, str]:
         """What stands before and after the version."""
         # The placeholder is given back, in one way of writing it.
         known = {"version": _VERSION, "image": image}
         before, _, after = template.render_known(self.text, known).partition(_VERSION)
         return before, after
+
+
+def is_legal(tag: str) -> bool:
+    """Whether git takes a name for a tag (``git check-ref-format``)."""
+    return not _ILLEGAL.search(tag)
 
 
 def _stands_between(tag: str, before: str, after: str) -> bool:

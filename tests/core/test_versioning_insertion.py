@@ -71,6 +71,8 @@ def test_what_is_unreleased_is_not_told() -> None:
         ("", "{}"),
         ("\n", "\n{}"),
         ("\ufeff", "\ufeff{}"),
+        ("\t", "\t\n{}"),
+        ("x\n\n\t", "x\n\n\t\n{}"),
         ("# Changelog", "# Changelog\n\n{}"),
         ("# Changelog\n", "# Changelog\n\n{}"),
         ("# Changelog\n \n\n", "# Changelog\n \n\n{}"),

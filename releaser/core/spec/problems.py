@@ -8,15 +8,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
+from releaser.core.git_tags import TagTemplate, is_legal
 from releaser.core.oci import DOCKER_HUB, Platform, Repository
 from releaser.core.spec.models import ImageSpec, Spec
 from releaser.core.spec.nearest import nearest
 from releaser.core.spec.paths import check_inside, check_remote, is_remote
 from releaser.core.spec.tag_fields import policy_of
 from releaser.core.tag_rules import Flavor, RuleType, parsed
+from releaser.core.version import Version
 from releaser.errors import SpecError
 
 MAX_PROBLEMS = 100
+_ONE = Version(1, 0, 0)
 OWN_LABELS = "dev.releaser."
 
 Path = tuple[str | int, ...]
@@ -58,6 +61,7 @@ def problems(spec: Spec) -> tuple[Problem, ...]:
             _registry_problems,
             _policy_problems,
             _image_problems,
+            _git_tag_problems,
             _meetings,
         )
         for complaint in check(spec)
@@ -282,6 +286,24 @@ def _repository_problems(here: Path, spec: Spec) -> Iterator[Problem]:
 def _repository_hint(own: str | None) -> str:
     path, colon, _ = (own or "").partition(":")
     return f'write "{path}": tags are listed in "tags"' if colon else "write a legal one: acme/api"
+
+
+def _git_tag_problems(spec: Spec) -> Iterator[Problem]:
+    """Images whose versions could not be told apart by their git tags."""
+    template = TagTemplate(spec.versioning.tag)
+    if not template.is_per_image:
+        return
+    for name in spec.images:
+        if not is_legal(template.spell(_ONE, name)):
+            message = f'"{template.spell(_ONE, name)}" is no legal git tag'
+            yield Problem(("images", name), message, "git refuses names that end in .lock")
+    for name, other in template.confused(spec.images):
+        tag = template.spell(_ONE, name)
+        yield Problem(
+            ("versioning", "tag"),
+            f'the git tag "{tag}" of image "{name}" names a version of "{other}" too',
+            'put a / between them: "{{image}}/v{{version}}"',
+        )
 
 
 def _meetings(spec: Spec) -> Iterator[Problem]:

@@ -100,8 +100,11 @@ def _foot(lines: Sequence[_Line], end: int) -> int:
 def _placed(text: str, at: int, piece: str) -> str:
     """``text`` with lines put in, with an empty line before and after them."""
     before, after = text[:at], text[at:]
-    written = before.rstrip("\ufeff \t\r\n")
-    missing = 2 - before.count("\n", len(written)) if written else 0
+    lines = before.removeprefix("\ufeff")
+    written = lines.rstrip(" \t\r\n")
+    wanted = 2 if written else 0
+    # A line that is not ended is ended first, even one of spaces alone.
+    missing = max(wanted - lines.count("\n", len(written)), bool(lines.rpartition("\n")[2]))
     whole = "\n" * missing + piece + ("\n" if after else "")
     return f"{before}{whole.replace(chr(10), _line_end(text))}{after}"
 
