@@ -26,6 +26,9 @@ from releaser.sources.listing import Listing, covered
 from releaser.sources.lookup import Taken, follow, taken
 from releaser.sources.tree import Entry, Tree
 
+MOST_LISTINGS = 16
+"""Each costs a look for each use: more become one, and the looking begins anew."""
+
 _Kept = tuple[tuple[str, ...], tuple[str, ...], bool, bool]
 
 
@@ -130,12 +133,20 @@ class _Context:
         with self._lock:
             new = paths - self._listed
             if new:
-                self._listed |= new
-                self._listings.append(Listing(self.tree, new))
+                self._list(new)
             found: set[str] = set()
             for use in uses:
                 found |= paths & self._judge(use, dockerfile)
             return frozenset(found)
+
+    def _list(self, new: frozenset[str]) -> None:
+        """Add paths to those that are known; what was judged holds, unless there is too much."""
+        self._listed |= new
+        if len(self._listings) < MOST_LISTINGS:
+            self._listings.append(Listing(self.tree, new))
+        else:
+            self._listings = [Listing(self.tree, self._listed)]
+            self._judged.clear()
 
     def _judge(self, use: PathUse, dockerfile: str) -> set[str]:
         """Of all that is here or was asked about: what ``use`` takes.

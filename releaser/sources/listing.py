@@ -1,4 +1,4 @@
-"""A build context as a mere list of paths: what a build would have taken of files that are gone."""
+"""A build context with files that are gone: what a build would have taken of them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from releaser.sources.tree import Entry, Kind, Tree
 
 
 class Listing(Tree):
-    """A context that holds files at some paths, and the folders above them.
+    """A context that holds files at some paths, and no others.
 
-    Paths that lead out of the context are left out. Symbolic links are those of ``real``, the
-    context as it is on the disk: a file that is gone may have been taken through one.
+    Paths that lead out of the context are left out. Folders and symbolic links are those of
+    ``real``, the context as it is on the disk, and the folders of the paths: a file that is gone
+    may have been taken through a link.
     """
 
     def __init__(self, real: Tree, paths: Iterable[str]) -> None:
@@ -29,30 +30,36 @@ class Listing(Tree):
         if real is not None and real.kind == "symlink":
             return real
         folder, _, name = path.rpartition("/")
-        if path and name not in self._names.get(folder, ()):
-            return None
-        return self._entry(path, excluded=self._verdict(path).excluded)
+        if not path or name in self._names.get(folder, ()):
+            return self._entry(path, excluded=self._verdict(path).excluded)
+        return real if real is not None and real.kind == "directory" else None
 
     def _put(self, path: str) -> None:
-        while path:
+        known = False
+        while path and not known:
             folder, _, name = path.rpartition("/")
             known = folder in self._names
             self._names.setdefault(folder, set()).add(name)
-            if known:
-                return
             path = folder
 
     def _list(self, folder: str) -> list[Entry]:
         parent = self._verdict(folder)
-        found: list[Entry] = []
+        found = {entry.path: entry for entry in self._shape(folder)}
         for name in self._names.get(folder, ()):
             path = f"{folder}/{name}" if folder else name
+            if path in found and found[path].kind == "symlink":
+                continue
             verdict = self.ignore.verdict(path, parent)
-            held = path in self._names
-            if not verdict.excluded or (held and self.ignore.reaches_into(path)):
-                self._verdicts[path] = verdict
-                found.append(self._entry(path, excluded=verdict.excluded))
-        return found
+            if not verdict.excluded or (path in self._names and self.ignore.reaches_into(path)):
+                found[path] = self._entry(path, excluded=verdict.excluded)
+        return list(found.values())
+
+    def _shape(self, folder: str) -> list[Entry]:
+        """The folders and links that ``folder`` really holds."""
+        real = self._real.entry(folder)
+        if real is None or real.kind != "directory":
+            return []
+        return [one for one in self._real.children(folder) if one.kind in {"directory", "symlink"}]
 
     def _entry(self, path: str, *, excluded: bool) -> Entry:
         kind: Kind = "directory" if path in self._names else "file"

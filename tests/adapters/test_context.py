@@ -7,6 +7,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,11 @@ from releaser.core.dockerfile import PathUse
 from releaser.core.facts import ContextFacts
 from releaser.core.ignore import IgnoreFile
 from releaser.errors import SpecError
-from releaser.sources import hashing, tree
+from releaser.sources import context, hashing, tree
 from releaser.sources.context import DiskContexts
 from releaser.sources.hashing import Hasher
 from releaser.sources.tree import Tree
+from tests.generated_contexts import case
 
 
 def copy(*sources: str, line: int = 2) -> PathUse:
@@ -408,6 +410,20 @@ def test_what_is_taken_is_known_without_reading_a_file(
     assert taken(tmp_path, [copy(".")], ["a", "b"]) == ["a", "b"]
 
 
+def test_what_was_asked_in_many_steps_is_the_same_as_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context, "MOST_LISTINGS", 3)
+    write(tmp_path, d__1="")
+    contexts = DiskContexts()
+    place = (str(tmp_path), str(tmp_path / "Dockerfile"))
+    for number in range(20):
+        asked = [f"{folder}/{n}" for folder in "de" for n in range(number)]
+        for use, folders in ((copy("d"), "d"), (copy("."), "de")):
+            expected = {f"{folder}/{n}" for folder in folders for n in range(number)}
+            assert contexts.taken(*place, [use], asked) == expected
+
+
 def test_what_a_thousand_images_take_of_ten_thousand_paths(tmp_path: Path) -> None:
     write(tmp_path, **{f"s{n}__a": "" for n in range(1000)})
     asked = frozenset(f"s{n % 1000}/f{n // 1000}" for n in range(10_000))
@@ -418,3 +434,24 @@ def test_what_a_thousand_images_take_of_ten_thousand_paths(tmp_path: Path) -> No
         assert len(contexts.taken(*place, [copy(f"s{n}"), copy("s1")], asked)) in {10, 20}
     took = time.perf_counter() - started
     assert took < 10, f"{took:.1f} s; on an idle machine it takes less than one"
+
+
+@pytest.mark.parametrize("start", range(0, 400, 100))
+def test_files_that_are_gone_were_taken_as_if_they_were_there(tmp_path: Path, start: int) -> None:
+    for seed in range(start, start + 100):
+        made = case(seed)
+        root = tmp_path / str(seed)
+        made.lay(root)
+        asked = {one.path for one in made.nodes if one.kind == "file"}
+        place = (str(root / "context"), str(made.dockerfile(root, "app", "FROM scratch\n")))
+        there: dict[PathUse, set[str]] = {}
+        for one in made.instructions:
+            use = PathUse(one.sources, 2, one.keyword, one.exclude, literal=one.keyword == "RUN")
+            with suppress(SpecError):  # a malformed pattern
+                found = DiskContexts().files(*place, [use]).files
+                there[use] = {file.path for file in found} & asked
+        for path in asked:
+            (root / "context" / path).unlink()
+        contexts = DiskContexts()
+        for use, expected in there.items():
+            assert contexts.taken(*place, [use], asked) == expected, (seed, use)

@@ -18,7 +18,8 @@ from releaser.core.spec.models import (
     Spec,
 )
 from releaser.core.spec.paths import is_remote
-from releaser.core.spec.problems import Problem, problems, unknown
+from releaser.core.spec.problem import Problem
+from releaser.core.spec.problems import problems, unknown
 from releaser.core.spec.secret_names import looks_secret
 from releaser.core.spec.tag_fields import TagPolicySpec, TagSafetySpec
 from releaser.core.spec.version_fields import VersioningSpec

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 
-from releaser.core.git_tags import TagTemplate, is_legal
 from releaser.core.oci import DOCKER_HUB, Platform, Repository
+from releaser.core.spec.meetings import git_tag_problems, meetings
 from releaser.core.spec.models import ImageSpec, Spec
 from releaser.core.spec.nearest import nearest
 from releaser.core.spec.paths import check_inside, check_remote, is_remote
+from releaser.core.spec.problem import Path, Problem
 from releaser.core.spec.tag_fields import policy_of
-from releaser.core.tag_rules import Flavor, RuleType, parsed
-from releaser.core.version import Version
+from releaser.core.tag_rules import parsed
 from releaser.errors import SpecError
 
 MAX_PROBLEMS = 100
-_ONE = Version(1, 0, 0)
 OWN_LABELS = "dev.releaser."
-
-Path = tuple[str | int, ...]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
@@ -36,22 +33,6 @@ _ARCHITECTURES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A complaint and the path in the document that it is about.
-
-    One that is ``about_key`` is about the name at the end of the path, else about its value. What
-    stands at the path of a ``private`` one must not be shown: it may be a secret.
-    """
-
-    path: Path
-    message: str
-    hint: str | None = None
-    details: tuple[tuple[str, str], ...] = ()
-    about_key: bool = False
-    private: bool = False
-
-
 def problems(spec: Spec) -> tuple[Problem, ...]:
     """What is wrong between the parts of a spec, at most the first 100 complaints."""
     found = (
@@ -61,8 +42,8 @@ def problems(spec: Spec) -> tuple[Problem, ...]:
             _registry_problems,
             _policy_problems,
             _image_problems,
-            _git_tag_problems,
-            _meetings,
+            git_tag_problems,
+            meetings,
         )
         for complaint in check(spec)
     )
@@ -286,74 +267,3 @@ def _repository_problems(here: Path, spec: Spec) -> Iterator[Problem]:
 def _repository_hint(own: str | None) -> str:
     path, colon, _ = (own or "").partition(":")
     return f'write "{path}": tags are listed in "tags"' if colon else "write a legal one: acme/api"
-
-
-def _git_tag_problems(spec: Spec) -> Iterator[Problem]:
-    """Images whose versions could not be told apart by their git tags."""
-    template = TagTemplate(spec.versioning.tag)
-    if not template.is_per_image:
-        return
-    for name in spec.images:
-        if not is_legal(template.spell(_ONE, name)):
-            message = f'"{template.spell(_ONE, name)}" is no legal git tag'
-            yield Problem(("images", name), message, "git refuses names that end in .lock")
-    for name, other in template.confused(spec.images):
-        tag = template.spell(_ONE, name)
-        yield Problem(
-            ("versioning", "tag"),
-            f'the git tag "{tag}" of image "{name}" names a version of "{other}" too',
-            'put a / between them: "{{image}}/v{{version}}"',
-        )
-
-
-def _meetings(spec: Spec) -> Iterator[Problem]:
-    """Two images that get the same tag in the same repository."""
-    owners: dict[tuple[str, str | None], str] = {}
-    for name, image in spec.images.items():
-        here = ("images", name)
-        for repository in _places(spec, name):
-            for tag, key in _tags_of(spec, name):
-                other = owners.setdefault((repository, key), name)
-                if other != name:
-                    what = f'the tag "{tag}"' if tag is not None else "the same tags"
-                    field = () if image.repository is None else ("repository",)
-                    yield Problem(
-                        (*here, *field),
-                        f'images "{other}" and "{name}" both get {what} in {repository}',
-                        'give one of them another "repository" or other "tags"',
-                    )
-
-
-def _tags_of(spec: Spec, image: str) -> Iterator[tuple[str | None, str | None]]:
-    """The rules of an image, and each with what is around its tag."""
-    named = policy_of(spec.images[image].tags)
-    policy = spec.tag_policy(image) if named is None or named in spec.tag_policies else None
-    if policy is None:
-        yield None, None
-        return
-    flavor = Flavor.parse(policy.flavor)
-    for rule in policy.rules:
-        yield rule, f"{flavor.prefix}{rule}{flavor.suffix}"
-    if flavor.latest == "true" or (
-        flavor.latest == "auto" and any(map(_may_be_latest, policy.rules))
-    ):
-        prefix = flavor.prefix if flavor.prefix_latest else ""
-        yield "latest", f"{prefix}latest{flavor.suffix if flavor.suffix_latest else ''}"
-
-
-def _may_be_latest(text: str) -> bool:
-    """Whether ``latest`` follows from a rule at some event."""
-    rule = parsed(text)
-    if rule.type is RuleType.REF:
-        return rule.get("event") == "tag"
-    return rule.type in {RuleType.SEMVER, RuleType.PEP440, RuleType.MATCH}
-
-
-def _places(spec: Spec, image: str) -> tuple[str, ...]:
-    """The repositories that an image goes to; its own path where there is no registry."""
-    try:
-        known = (name for name in spec.push_to(image) if name in spec.registries)
-        found = tuple(str(spec.repository(image, name)) for name in known)
-    except SpecError:
-        return ()  # said of the image itself
-    return found or (spec.images[image].repository or image.lower(),)
