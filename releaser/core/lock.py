@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from releaser.core.oci import Digest, Platform, Reference, Repository
 from releaser.core.spec.nearest import listed, nearest, selected
-from releaser.core.spec.problems import Problem
+from releaser.core.spec.problem import Problem
 from releaser.errors import SpecError
 
 VERSION = "1"
