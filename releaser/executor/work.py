@@ -6,8 +6,7 @@ a bug of an adapter, since a worker that dies without a word would be waited for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -22,33 +21,25 @@ from releaser.core.events import (
     StepProgress,
     Write,
 )
-from releaser.core.facts import FINGERPRINT_LABEL
-from releaser.core.fingerprint import tag_of
-from releaser.core.oci import Digest, Manifest, Reference
+from releaser.core.oci import Digest
 from releaser.core.steps import (
     BuildStep,
     CopyStep,
-    Line,
     NameStep,
     PushStep,
     RecordStep,
     Step,
-    TagKind,
     TagStep,
 )
-from releaser.core.tagging import Goal, goal
 from releaser.errors import (
     EngineError,
     InternalError,
     RegistryError,
     ReleaserError,
-    StepError,
-    UnknownError,
 )
+from releaser.executor.journaled import Journaled
+from releaser.executor.tags import TagWriter, taken
 from releaser.interfaces import NO_JOURNAL, Builder, Engine, Journal, Listener, Registry
-
-REPAIRS = 6
-"""How often a line's tag is looked at and written before somebody else must be at it too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +102,9 @@ class Workers:
     ) -> None:
         self._steps, self._doers, self._listener = steps, doers, listener
         self._clock, self._ending = clock, ending
-        self._manifests: dict[Reference, Manifest] = {}
+        self._journaled = Journaled(doers.journal, listener)
+        self._tags = TagWriter(doers.registry, self._journaled)
         self._ids: dict[str, Digest] = {}
-        self._writes: dict[str, Write] = {}
-        self._superseded: dict[str, str] = {}
 
     def build(self, keys: Sequence[str]) -> list[Done]:
         """Build a batch, upstreams before dependants."""
@@ -189,7 +179,7 @@ class Workers:
         if error and isinstance(step, PushStep) and self._ending.uploads_stopped:
             return [Done(key, Outcome.CANCELLED, seconds)]
         outcome = Outcome.FAILED if error else Outcome.DONE
-        written, newer = self._writes.get(key), self._superseded.get(key)
+        written, newer = self._tags.writes.get(key), self._tags.superseded.get(key)
         return [Done(key, outcome, seconds, error, digest, written, newer)]
 
     def _do(self, step: Step) -> Digest | None:
@@ -203,7 +193,7 @@ class Workers:
             case CopyStep():
                 return self._copy(step)
             case TagStep():
-                return self._tag(step)
+                return self._tags.write(step)
             case RecordStep():
                 self._record(step)
                 return None
@@ -214,29 +204,8 @@ class Workers:
         reference, tag = step.reference, step.reference.tag
         if tag is None:
             raise InternalError(f"{step.key} has no tag")
-        with self._writing(step.key, reference, None, step.source.digest):
+        with self._journaled.writing(step.key, reference, None, step.source.digest):
             return self._doers.registry.copy(step.source, reference.repository, tag)
-
-    @contextmanager
-    def _writing(
-        self, key: str, reference: Reference, before: Digest | None, after: Digest | None
-    ) -> Iterator[None]:
-        """A write to a registry, noted in the journal before it begins and when it has ended."""
-        journal = self._doers.journal
-        journal.begin(key, reference, before, after)
-        try:
-            yield
-        except BaseException as error:
-            self._noted(key, reference, str(error) or type(error).__name__)
-            raise
-        self._noted(key, reference, None)
-
-    def _noted(self, key: str, reference: Reference, error: str | None) -> None:
-        """The end of a write in the journal: that it cannot be noted undoes nothing."""
-        try:
-            self._doers.journal.end(key, reference, error)
-        except ReleaserError as failure:
-            self._listener.on(Notice(failure.message, failure.hint))
 
     def _engine(self) -> Engine:
         if self._doers.engine is None:
@@ -251,37 +220,25 @@ class Workers:
         registry, reference = self._doers.registry, step.reference
         now = registry.digest(reference)
         if step.kind is not None and now != step.before:
-            raise _taken(step, self._ids.get(step.image), now)
+            raise taken(step, self._ids.get(step.image), now)
         if step.kind is None and now is not None and not step.overwrite:
-            return self._kept(reference, registry.manifest(reference)).digest
-        with self._writing(step.key, reference, now, None):
+            return self._tags.kept(reference, registry.manifest(reference)).digest
+        with self._journaled.writing(step.key, reference, now, None):
             self._engine().push(reference, _Named(self._listener, step.key, step.image))
-        manifest = self._kept(reference, registry.manifest(reference))
+        manifest = self._tags.kept(reference, registry.manifest(reference))
         local = self._ids.get(step.image)
         parts = {manifest.digest, manifest.config, *manifest.children}
-        if local and local not in parts and not self._is_ours(reference, manifest.digest):
+        if local and local not in parts and not self._tags.is_ours(reference, manifest.digest):
             raise RegistryError(
                 f"{reference} holds another content than was pushed",
                 details=(("pushed", str(local)), ("found", str(manifest.digest))),
             )
         return manifest.digest
 
-    def _kept(self, reference: Reference, manifest: Manifest | None) -> Manifest:
-        """A manifest that was read back, remembered for the tags that shall name it."""
-        if manifest is None:
-            raise RegistryError(f"{reference} was pushed and is not there", hint="run it again")
-        self._manifests[reference] = manifest
-        return manifest
-
-    def _is_ours(self, source: Reference, digest: Digest) -> bool:
-        """Whether an image says that it was built from what the tag of ``source`` stands for."""
-        labels = self._doers.registry.labels(source.repository.at(digest)) or {}
-        return tag_of(labels.get(FINGERPRINT_LABEL, "")) == str(source.tag)
-
     def _record(self, step: RecordStep) -> None:
         """Keep what an image is made of. No release fails for want of it: it only explains."""
         try:
-            with self._writing(step.key, step.reference, None, None):
+            with self._journaled.writing(step.key, step.reference, None, None):
                 self._doers.registry.write_record(step.reference, step.record.pack())
         except ReleaserError as error:
             self._listener.on(
@@ -290,104 +247,6 @@ class Workers:
                     "the next plan cannot say what changed; fingerprints: {records: false}",
                 )
             )
-
-    def _tag(self, step: TagStep) -> Digest | None:
-        """Let a tag name the image; one that somebody else has written meanwhile is left alone."""
-        registry, tag = self._doers.registry, step.reference.tag
-        manifest = self._manifests.get(step.source) or registry.manifest(step.source)
-        if manifest is None or tag is None:
-            raise RegistryError(f"{step.source} is not there", hint="run it again")
-        self._manifests[step.source] = manifest
-        if step.line is not None:
-            return self._settled(step, step.line, manifest)
-        now = registry.digest(step.reference)
-        if now == manifest.digest:
-            return manifest.digest
-        if now != step.before and step.kind is TagKind.IMMUTABLE:
-            adopted = self._adopted(step, now)
-            if adopted is None:
-                raise _taken(step, manifest.digest, now)
-            return adopted
-        self._put(step, manifest, now)
-        return manifest.digest
-
-    def _settled(self, step: TagStep, line: Line, own: Manifest) -> Digest | None:
-        """Let the tag of a line name the highest version of it, until nothing is left to repair.
-
-        The own version is up already: so of any releases at once the one that looks last sees all
-        of them, and ends at the highest (there is no compare-and-swap in a registry).
-        """
-        registry = self._doers.registry
-        for _ in range(REPAIRS):
-            found = goal(line, registry.tags(step.repository))
-            wanted = own if found.is_own else self._of_version(step, found)
-            now = registry.digest(step.reference)
-            if not found.is_own:
-                self._superseded[step.key] = str(found.version)
-            if wanted is None or now == wanted.digest:
-                return now
-            self._put(step, wanted, now)
-        raise StepError(
-            f"{step.reference} was moved again and again while it was written",
-            details=(("tries", str(REPAIRS)),),
-            hint="somebody else writes it too: run releases one after another",
-        )
-
-    def _of_version(self, step: TagStep, found: Goal) -> Manifest | None:
-        """The image of a version that is out, where a tag names it."""
-        if found.tag is None:
-            return None
-        return self._doers.registry.manifest(step.repository.tagged(found.tag))
-
-    def _put(self, step: TagStep, manifest: Manifest, before: Digest | None) -> None:
-        """Write a tag; a write that failed may have been done nevertheless."""
-        if step.reference.tag is None:
-            raise InternalError(f"{step.key} has no tag")
-        first = self._writes.get(step.key)
-        try:
-            with self._writing(step.key, step.reference, before, manifest.digest):
-                self._doers.registry.put(step.repository, step.reference.tag, manifest)
-        except RegistryError as error:
-            if self._look_again(step, error) != manifest.digest:
-                raise
-        self._writes[step.key] = Write(first.before if first else before, manifest.digest)
-
-    def _adopted(self, step: TagStep, now: Digest | None) -> Digest | None:
-        """What a release of the same content has published meanwhile; its other tags follow it."""
-        source, tag = step.source, step.source.tag
-        if now is None or tag is None or not self._is_ours(source, now):
-            return None
-        theirs = self._doers.registry.manifest(source.repository.at(now))
-        if theirs is None:
-            return None
-        with self._writing(step.key, source, None, theirs.digest):
-            self._doers.registry.put(source.repository, tag, theirs)
-        self._manifests[source] = theirs
-        return theirs.digest
-
-    def _look_again(self, step: TagStep, error: RegistryError) -> Digest | None:
-        """What a tag names after a write that failed: an answer can get lost after the deed."""
-        try:
-            return self._doers.registry.digest(step.reference)
-        except ReleaserError:
-            raise UnknownError(
-                f"it is unknown whether {step.reference} was written: {error.message}",
-                details=error.details,
-                hint="run it again: what is in place is left alone",
-            ) from error
-
-
-def _taken(step: TagStep | PushStep, ours: Digest | None, there: Digest | None) -> StepError:
-    what = "taken" if step.kind is TagKind.IMMUTABLE else "moved"
-    return StepError(
-        f"{step.reference} was {what} by another release meanwhile",
-        details=(
-            ("ours", str(ours or "not known yet")),
-            ("expected", str(step.before or "nothing")),
-            ("there", str(there or "nothing")),
-        ),
-        hint="run it again: the plan is made anew from what is there",
-    )
 
 
 def _only_cancelled(results: Mapping[str, BuildResult]) -> bool:
