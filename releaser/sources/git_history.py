@@ -48,10 +48,10 @@ def read_history(git: GitProgram, since: Sequence[str]) -> History:
     shared = [f"^{commit}" for commit in _shared(git, starts)]
     log = git.checked(*_LOG, newest[0], *shared, "--").out
     commits = tuple(_commits(log, _view(where.prefix)))
-    here = {one.sha for one in commits}
+    here, asked = {one.sha for one in commits}, frozenset(since)
     return History(
         commits,
-        {name: at for name, at in tags.items() if at in here or name in since},
+        {name: at for name, at in tags.items() if at in here or name in asked},
         _beside(git, newest[0], [start for start in starts if start not in here]),
     )
 
