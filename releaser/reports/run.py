@@ -159,7 +159,8 @@ def _reference(one: ReferencePlan, run: Run) -> dict[str, object]:
     records = run.result.records if run.result else {}
     record = records.get(TagStep.key_of(one.reference))
     undone = run.result is not None and one.reference in run.result.undone
-    written = record is not None and record.write is not None and not undone
+    done = record is not None and record.outcome is Outcome.DONE
+    written = done and record is not None and record.write is not None and not undone
     seen = record.write.before if record and record.write else one.before
     before = str(seen) if seen else None
     digest = str(record.digest) if record and record.digest and not undone else before

@@ -271,7 +271,7 @@ def test_the_report_has_what_it_promises(case: str) -> None:
         } == set(image)  # fmt: skip
         for reference in image["references"]:
             assert {"reference", "kind", "action", "written", "before", "digest"} <= set(reference)
-            assert reference["written"] is (reference["outcome"] == "done")
+            assert reference["outcome"] == "done" or not reference["written"]
             if reference["written"] and report["pushed"]:
                 assert reference["digest"]
                 assert reference["digest"] != reference["before"]
