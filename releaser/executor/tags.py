@@ -12,7 +12,7 @@ from releaser.errors import InternalError, RegistryError, ReleaserError, StepErr
 from releaser.executor.journaled import Journaled
 from releaser.interfaces import Registry
 
-REPAIRS = 6
+REPAIRS = 20
 """How often a line's tag is looked at and written before somebody else must be at it too."""
 
 
@@ -55,14 +55,15 @@ class TagWriter:
         The own version is up already: so of any releases at once the one that looks last sees all
         of them, and ends at the highest (there is no compare-and-swap in a registry).
         """
-        registry = self._registry
         for _ in range(REPAIRS):
-            found = goal(line, registry.tags(step.repository))
-            wanted = own if found.is_own else self._of_version(step, found)
-            now = registry.digest(step.reference)
+            found = goal(line, self._registry.tags(step.repository))
+            wanted = self._wanted(step, found, own)
+            now = self._registry.digest(step.reference)
             if not found.is_own:
                 self.superseded[step.key] = str(found.version)
             if wanted is None or now == wanted.digest:
+                if found.is_own and now != own.digest:
+                    raise taken_over(step, found, own, now)
                 return now
             self._put(step, wanted, now)
         raise StepError(
@@ -71,11 +72,17 @@ class TagWriter:
             hint="somebody else writes it too: run releases one after another",
         )
 
-    def _of_version(self, step: TagStep, found: Goal) -> Manifest | None:
-        """The image of a version that is out, where a tag names it."""
+    def _wanted(self, step: TagStep, found: Goal, own: Manifest) -> Manifest | None:
+        """The image that a line's tag shall name: what the version's own tag names now.
+
+        ``None``: nothing names that version, or no longer.
+        """
         if found.tag is None:
-            return None
-        return self._registry.manifest(step.repository.tagged(found.tag))
+            return own if found.is_own else None
+        reference = step.repository.tagged(found.tag)
+        if found.is_own and self._registry.digest(reference) == own.digest:
+            return own
+        return self._registry.manifest(reference)
 
     def _put(self, step: TagStep, manifest: Manifest, before: Digest | None) -> None:
         """Write a tag; a write that failed may have been done nevertheless."""
@@ -125,6 +132,16 @@ class TagWriter:
             raise RegistryError(f"{reference} was pushed and is not there", hint="run it again")
         self.manifests[reference] = manifest
         return manifest
+
+
+def taken_over(step: TagStep, found: Goal, ours: Manifest, there: Digest | None) -> StepError:
+    """The complaint about a version that became another release's while it was released."""
+    version = step.repository.tagged(found.tag or str(found.version))
+    return StepError(
+        f"{version} was taken by another release meanwhile",
+        details=(("ours", str(ours.digest)), ("there", str(there or "nothing"))),
+        hint="a released version never changes: release a new one",
+    )
 
 
 def taken(step: TagStep | PushStep, ours: Digest | None, there: Digest | None) -> StepError:

@@ -170,6 +170,15 @@ class FakeRegistry:
         at = Reference.parse(reference)
         return self._find(at)
 
+    def named(self) -> dict[str, str]:
+        """What every tag names."""
+        with self._lock:
+            return {
+                f"{repository}:{tag}": str(digest)
+                for repository, held in self.repositories.items()
+                for tag, digest in held.tags.items()
+            }
+
     def called(self, method: str) -> list[str]:
         """The subjects of all calls of ``method`` so far."""
         with self._lock:

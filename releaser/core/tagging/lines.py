@@ -56,8 +56,8 @@ class Newer:
 class Goal:
     """What the tag of a line shall name: a version, and the tag that has its content.
 
-    ``tag`` is ``None`` for the version that is being released (its content is known), and where
-    nothing there names that version: then the line's tag is nobody's to write.
+    ``is_own``: it is the version that is being released. Where no ``tag`` names another one, the
+    line's tag is nobody's to write.
     """
 
     version: Version
@@ -70,11 +70,10 @@ def goal(line: Line, tags: Iterable[str]) -> Goal:
     there = frozenset(tags)
     out = released(there, image="", project="", spellings=line.spellings)
     newer = newest(line.template, line.version, out, line.tagged)
-    if newer is None:
-        return Goal(line.version, is_own=True)
-    parts = parts_of(newer.version)
-    spelled = (template.render_known(one, parts) for one in line.spellings)
-    return Goal(newer.version, tag=next((tag for tag in spelled if tag in there), None))
+    version = newer.version if newer else line.version
+    spelled = (template.render_known(one, parts_of(version)) for one in line.spellings)
+    tag = next((tag for tag in spelled if tag in there), None)
+    return Goal(version, is_own=newer is None, tag=tag)
 
 
 def newest_in_line(
