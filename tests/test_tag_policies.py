@@ -8,6 +8,7 @@ import pytest
 
 from releaser import loader
 from releaser.core.facts import EventFacts, SourceFacts
+from releaser.core.plan import TagAction
 from releaser.core.saved_plan import SavedPlan
 from releaser.core.spec import Spec
 from releaser.core.tag_rules import Flavor
@@ -222,3 +223,18 @@ def test_a_saved_plan_knows_whether_its_version_was_commanded() -> None:
         assert saved.commanded == (version, ("api",) if version else ())
         again = made.plan(*saved.images, version=saved.commanded[0], commanded=saved.commanded[1])
         assert again.to_json() == plan.to_json()
+
+
+def test_branches_that_are_spelled_alike_share_a_tag() -> None:
+    made, digests = world(), []
+    for branch in ("feature/x", "feature-x", "feature/x"):
+        made.source = at(f"refs/heads/{branch}")
+        made.files["/project/api/f"] = branch
+        (image,) = made.plan().images
+        (reference,) = image.references
+        assert str(reference.reference.tag) == "feature-x"
+        assert reference.action is (TagAction.MOVE if digests else TagAction.CREATE)
+        assert made.release().error is None
+        digests.append(made.public()["localhost:5000/shop/api:feature-x"])
+    assert digests[0] != digests[1]
+    assert digests[0] == digests[2]

@@ -191,7 +191,8 @@ class _One:
         body = without_calls(self.draft.body, self._date)
         rest = {name: value for name, value in known.items() if name not in _VERSION_PARTS}
         room = LONGEST_TAG - len(render_known(body, {**known, "branch": ""}))
-        rest["branch"] = slug(known.get("branch", ""))[: max(room, 0)]
+        plain = slug if body.startswith("{{") else sanitized
+        rest["branch"] = plain(known.get("branch", ""))[: max(room, 0)]
         found = render_known(body, {**rest, **_plain(rest)})
         # What an event says may begin with what no tag begins with; what a person wrote may not.
         return found.lstrip("-.") if body.startswith("{{") else found
