@@ -8,13 +8,12 @@ from releaser.core.event_tags import ImageTags, TagsAtEvent
 from releaser.core.facts import Concern
 from releaser.core.graph import select
 from releaser.core.oci import Repository, Tag
-from releaser.core.steps import TagKind
 from releaser.core.tagging import (
     Newer,
     Outcome,
     newest_in_line,
     oci_labels,
-    released,
+    released_as,
 )
 from releaser.core.version import Version
 from releaser.observe import tag_lists
@@ -86,5 +85,5 @@ def _image(
 
 
 def _released(seen: Seen, name: str, outcome: Outcome, tags: Iterable[str]) -> tuple[Version, ...]:
-    spellings = [one.template for one in outcome.wanted if one.kind is TagKind.IMMUTABLE]
-    return released(tags, image=name, project=seen.project.spec.project, spellings=spellings)
+    project = seen.project.spec.project
+    return released_as(outcome.wanted, tags, image=name, project=project)
