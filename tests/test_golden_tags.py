@@ -18,6 +18,7 @@ from releaser.core.facts import EventFacts, SourceFacts
 from releaser.core.history import Commit, History
 from tests.world import World
 
+DOCUMENT = (Path(__file__).parents[1] / "docs" / "tags.md").read_text()
 GOLDEN = Path(__file__).parent / "golden" / "tags"
 SPEC = """\
 version: 1
@@ -45,6 +46,7 @@ FILES = {
     "worker/Dockerfile": "FROM scratch\nCOPY f /\n",
     "worker/f": "one",
 }
+DOCUMENTED = SPEC.partition("tag_policies")[0] + DOCUMENT.split("```")[1].removeprefix("yaml\n")
 COMMIT = "1a2b3c4" + "0" * 33
 AFTER = SourceFacts(
     commit=COMMIT,
@@ -95,6 +97,7 @@ NEWER = "ghcr.example/acme/api:2.0.0"
 TAG = "--event push --ref refs/tags/v1.5.0"
 CASES: Mapping[str, Case] = {
     "tag": Case(TAG),
+    "documented": Case(f"api {TAG}", spec=DOCUMENTED, seeded=(NEWER, NEWER.replace("ghcr", "hub"))),
     "prerelease": Case("--ref refs/tags/v2.0.0-rc.1"),
     "branch": Case("--event push --ref refs/heads/feature/x"),
     "default-branch": Case("--event push --ref refs/heads/main"),
@@ -186,6 +189,11 @@ def test_both_say_the_same(
             assert rule["fired"] == (rule["tag"] is not None)
             assert (tag, line.endswith(f"  {rule['rule']}")) == (rule["tag"] or "-", True)
             assert rule["given"] == (state not in {"skipped", "stays"})
+
+
+def test_the_document_shows_what_is_printed() -> None:
+    shown = DOCUMENT.partition("```console\n")[2].partition("```")[0]
+    assert shown == (GOLDEN / "documented.txt").read_text()
 
 
 def test_no_golden_file_is_left_over() -> None:
