@@ -8,6 +8,7 @@ import pytest
 
 from releaser import loader
 from releaser.core.facts import EventFacts, SourceFacts
+from releaser.core.plan import TagAction
 from releaser.core.saved_plan import SavedPlan
 from releaser.core.spec import Spec
 from releaser.core.tag_rules import Flavor
@@ -222,3 +223,33 @@ def test_a_saved_plan_knows_whether_its_version_was_commanded() -> None:
         assert saved.commanded == (version, ("api",) if version else ())
         again = made.plan(*saved.images, version=saved.commanded[0], commanded=saved.commanded[1])
         assert again.to_json() == plan.to_json()
+
+
+def test_versions_of_python_may_have_two_numbers() -> None:
+    rules = "\n".join(f"      type=pep440,pattern={{{{{name}}}}}" for name in ("version", "major"))
+    head, _, rest = POLICY.partition("      # pasted")
+    made = world(f"{head}{rules}\n    flavor{rest.partition('flavor')[2]}")
+    digests = {}
+    for version in ("1.3", "1.2.5", "1.4rc1"):
+        made.source = at(f"refs/tags/{version}")
+        made.files["/project/api/f"] = version
+        assert made.release().error is None
+        digests[version] = made.public()[f"localhost:5000/shop/api:{version}"]
+        assert made.public()["localhost:5000/shop/api:latest"] == digests["1.3"]
+        assert made.public()["localhost:5000/shop/api:1"] == digests["1.3"]
+
+
+def test_branches_that_are_spelled_alike_share_a_tag() -> None:
+    made = world()
+    digests: list[str] = []
+    for branch in ("feature/x", "feature-x", "feature/x"):
+        made.source = at(f"refs/heads/{branch}")
+        made.files["/project/api/f"] = branch
+        (image,) = made.plan().images
+        (reference,) = image.references
+        assert str(reference.reference.tag) == "feature-x"
+        assert reference.action is (TagAction.MOVE if digests else TagAction.CREATE)
+        assert made.release().error is None
+        digests.append(made.public()["localhost:5000/shop/api:feature-x"])
+    assert digests[0] != digests[1]
+    assert digests[0] == digests[2]

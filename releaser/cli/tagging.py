@@ -20,6 +20,7 @@ from releaser.core.facts import EventFacts
 from releaser.errors import SpecError
 from releaser.pipeline import Request, tags_at
 
+_LAST_SECOND = 253_370_764_800  # the year 9999 begins: every time zone can still write it
 _REF = re.compile(r"refs/(?:heads|tags|pull)/[^\x00-\x20\x7f~^:?*\[\\]{1,250}")
 
 
@@ -79,8 +80,12 @@ def _pretended(
     base_ref: str | None,
     default_branch: str | None,
 ) -> EventFacts | None:
-    """The event that the options describe; ``None`` where they describe none."""
-    if not any((event, ref, pull_request, base_ref, default_branch)):
+    """The event that the options describe; ``None`` where they describe none.
+
+    What they do not say stays what it is.
+    """
+    given = (event, ref, pull_request, base_ref, default_branch)
+    if all(one is None for one in given):
         return None
     if pull_request is not None:
         if ref is not None:
@@ -92,9 +97,12 @@ def _pretended(
             details=(("allowed", "refs/heads/BRANCH, refs/tags/TAG, refs/pull/NUMBER/merge"),),
             hint=f"write refs/heads/{ref} or refs/tags/{ref}" if "refs/" not in ref else None,
         )
-    name = event or ("pull_request" if pull_request else "push")
+    if event is not None and event.startswith("pull_request") and ref is None:
+        raise SpecError(f"--event {event} does not say which one", hint="write --pr 12")
+    if event is None and ref is not None:
+        event = "pull_request" if ref.startswith("refs/pull/") else "push"
     return EventFacts(
-        name=name,
+        name=event or "",
         ref=ref or "",
         base_ref=base_ref,
         pull_request=pull_request,
@@ -107,7 +115,7 @@ def _clock(text: str) -> Callable[[], float]:
         moment = datetime.fromisoformat(text)
         seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
-        raise SpecError(
-            f'--at "{text}" is not a time', hint="write it as 2026-01-31T12:00:00Z"
-        ) from None
+        seconds = -1
+    if not 0 <= seconds < _LAST_SECOND:
+        raise SpecError(f'--at "{text}" is not a time', hint="write it as 2026-01-31T12:00:00Z")
     return lambda: seconds

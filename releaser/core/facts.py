@@ -138,14 +138,17 @@ def event_of(source: SourceFacts, now: int | None = None) -> EventFacts:
 
 
 def pretended(source: SourceFacts, event: EventFacts) -> SourceFacts:
-    """The same checkout, as if it were that of another event."""
-    really = source.event or EventFacts()
+    """The same checkout, as if it were that of another event; what that leaves out stays."""
+    really = event_of(source)
     said = replace(
         event,
-        repository=really.repository,
+        name=event.name or really.name,
+        ref=event.ref or really.ref,
+        base_ref=event.base_ref or (None if event.ref else really.base_ref),
         default_branch=event.default_branch or really.default_branch,
+        repository=source.event.repository if source.event else RepositoryFacts(),
     )
-    return replace(source, event=said, branch=event.branch)
+    return replace(source, event=said, branch=said.branch)
 
 
 def _repository(remote: str) -> RepositoryFacts:

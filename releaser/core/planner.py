@@ -35,7 +35,7 @@ from releaser.core.rebuild import (
 from releaser.core.spec import KEEP_ALL, Keeping
 from releaser.core.stepping import Stepper
 from releaser.core.steps import TagKind
-from releaser.core.tagging import WantedTag, newest_in_line, released
+from releaser.core.tagging import WantedTag, newest_in_line, released_as
 from releaser.core.version import Version
 from releaser.errors import PlanError
 
@@ -260,14 +260,13 @@ class _Planner:
 
     def _released(self, candidate: Candidate) -> dict[str, tuple[Version, ...]]:
         """The versions of the image that each registry holds, in order."""
-        spellings = [one.template for one in candidate.wanted if one.kind is TagKind.IMMUTABLE]
         tags = self.world.registries.tags
         return {
-            registry: released(
+            registry: released_as(
+                candidate.wanted,
                 tags.get(repository, ()),
                 image=candidate.name,
                 project=self.project,
-                spellings=spellings,
             )
             for registry, repository in candidate.repositories
         }

@@ -231,9 +231,10 @@ class Stepper:
 def _line(candidate: Candidate, wanted: WantedTag) -> Line | None:
     if not wanted.is_line or wanted.version is None:
         return None
-    full = (one for one in candidate.wanted if one.kind is TagKind.IMMUTABLE and one.names_version)
+    full = [one for one in candidate.wanted if one.kind is TagKind.IMMUTABLE and one.names_version]
     spellings = tuple(dict.fromkeys(one.template for one in full))
-    return Line(wanted.template, wanted.version, spellings, candidate.tagged)
+    python = any(one.is_python for one in full)
+    return Line(wanted.template, wanted.version, spellings, candidate.tagged, python)
 
 
 def _in_turn(steps: Iterable[PlannedStep]) -> Iterable[PlannedStep]:

@@ -159,13 +159,15 @@ class Line:
     """The line of versions that a floating tag stands for, and the version that is released.
 
     ``template`` is the tag's text with the names of a version's parts in it, ``spellings`` are
-    those of the tags of full versions; ``tagged`` are the full versions that git has tags of.
+    those of the tags of full versions; ``tagged`` are the full versions that git has tags of. Among
+    versions of Python (``is_python``) 1.4 is a full one.
     """
 
     template: str
     version: Version
     spellings: tuple[str, ...] = ()
     tagged: tuple[Version, ...] = ()
+    is_python: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from releaser.core.event_tags import ImageTags, TagsAtEvent
+from releaser.core.facts import Concern
 from releaser.core.graph import select
 from releaser.core.oci import Repository, Tag
-from releaser.core.steps import TagKind
 from releaser.core.tagging import (
     Newer,
     Outcome,
     newest_in_line,
     oci_labels,
-    released,
+    released_as,
 )
 from releaser.core.version import Version
 from releaser.observe import tag_lists
@@ -32,16 +32,19 @@ def tags_at(project: Project, adapters: Adapters, request: Request) -> TagsAtEve
     source = adapters.source.facts(template_of(project))
     seen = see(project, adapters, request, source)
     outcomes = {name: seen.tags(name) for name in names}
-    lists = {} if request.offline else _lists(project, adapters, outcomes)
+    wanted = _to_list(project, outcomes)
+    lists = {} if request.offline else tag_lists(adapters.registry, wanted)
     images = tuple(_image(seen, name, outcome, lists) for name, outcome in outcomes.items())
-    concerns = (*project.concerns, *source.concerns)
-    return TagsAtEvent(project.spec.project, seen.event, images, concerns)
+    concerns = [*project.concerns, *source.concerns]
+    if request.offline and wanted:
+        hosts = sorted({repository.registry for repository in wanted})
+        hint = "a newer version there would keep a line where it is"
+        concerns.append(Concern(f"offline, so not asked for: registry {', '.join(hosts)}", hint))
+    return TagsAtEvent(project.spec.project, seen.event, images, tuple(concerns))
 
 
-def _lists(
-    project: Project, adapters: Adapters, outcomes: Mapping[str, Outcome]
-) -> Mapping[Repository, tuple[str, ...]]:
-    """What the registries list of the images that have a line among their tags."""
+def _to_list(project: Project, outcomes: Mapping[str, Outcome]) -> list[Repository]:
+    """The repositories of the images that have a line among their tags."""
     spec = project.spec
     wanted = {
         spec.repository(name, registry)
@@ -49,7 +52,7 @@ def _lists(
         if any(one.is_line for one in outcome.wanted)
         for registry in spec.push_to(name)
     }
-    return tag_lists(adapters.registry, sorted(wanted))
+    return sorted(wanted)
 
 
 def _image(
@@ -82,5 +85,5 @@ def _image(
 
 
 def _released(seen: Seen, name: str, outcome: Outcome, tags: Iterable[str]) -> tuple[Version, ...]:
-    spellings = [one.template for one in outcome.wanted if one.kind is TagKind.IMMUTABLE]
-    return released(tags, image=name, project=seen.project.spec.project, spellings=spellings)
+    project = seen.project.spec.project
+    return released_as(outcome.wanted, tags, image=name, project=project)

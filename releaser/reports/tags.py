@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from releaser.core.event_tags import ImageTags, TagsAtEvent
 from releaser.core.facts import EventFacts
@@ -10,6 +11,7 @@ from releaser.core.tagging import SkippedTag, WantedTag
 from releaser.reports.words import clean
 
 SCHEMA = 1
+WIDEST = 60
 
 
 def tags_json(found: TagsAtEvent) -> dict[str, object]:
@@ -44,44 +46,67 @@ def _rule_json(row: _Row) -> dict[str, object]:
         "tag": row.tag,
         "kind": row.kind,
         "given": row.is_given,
+        "stays_in": list(row.stays_in),
         "reason": row.reason,
     }
 
 
+@dataclass(frozen=True, slots=True)
 class _Row:
-    """What is said of one rule; ``is_given`` tells that the image gets its tag."""
+    """What is said of one rule.
 
-    def __init__(self, image: ImageTags, one: WantedTag | SkippedTag, first: str | None) -> None:
-        self.rule = one.rule
-        self.reason = one.reason
-        self.tag = self.kind = None
-        self.is_given = False
-        if isinstance(one, WantedTag):
-            self.tag, self.kind = str(one.tag), one.kind.value
-            self.is_given = not image.stays_everywhere(one)
-            self.reason = _stays(image, one) or one.reason
-            if first is not None:
-                self.reason = f'as "{first}"'
+    ``is_given`` tells that the image gets its tag, ``stays_in`` in which registries it does not;
+    ``repeats`` that another rule gives it already.
+    """
+
+    rule: str
+    reason: str
+    tag: str | None = None
+    kind: str | None = None
+    is_given: bool = False
+    stays_in: tuple[str, ...] = ()
+    repeats: bool = False
+
+    @property
+    def state(self) -> str:
+        """What became of the rule, in a word."""
+        if self.tag is None:
+            return "skipped"
+        if not self.is_given:
+            return "stays"
+        return "repeated" if self.repeats else str(self.kind)
 
 
 def _rows(image: ImageTags) -> Iterator[_Row]:
     given: dict[str, str] = {}
     for one in image.outcome.results:
-        tag = str(one.tag) if isinstance(one, WantedTag) else None
-        yield _Row(image, one, given.get(tag) if tag else None)
-        if tag:
-            given.setdefault(tag, one.rule)
+        if isinstance(one, SkippedTag):
+            yield _Row(one.rule, one.reason)
+            continue
+        tag = str(one.tag)
+        first = given.get(tag)
+        given.setdefault(tag, one.rule)
+        yield _Row(
+            rule=one.rule,
+            reason=f"given by {first}" if first else _stays(image, one) or one.reason,
+            tag=tag,
+            kind=one.kind.value,
+            is_given=not image.stays_everywhere(one),
+            stays_in=tuple(filter(None, image.stays.get(one.tag, {}))),
+            repeats=first is not None,
+        )
 
 
 def _stays(image: ImageTags, one: WantedTag) -> str:
-    """Why a line's tag stays where it is, and where, unless that is everywhere."""
-    found = image.stays.get(one.tag, {})
+    """Why a line's tag stays where it is, and where, unless that is the same everywhere."""
     said: dict[str, list[str]] = {}
-    for place, newer in found.items():
+    for place, newer in image.stays.get(one.tag, {}).items():
         said.setdefault(str(newer), []).append(place)
-    if len(found) == len(image.places):
-        return "stays: " + "; ".join(said) if said else ""
-    return "; ".join(f"stays in {', '.join(places)}: {why}" for why, places in said.items())
+    if not image.stays_everywhere(one):
+        return "; ".join(f"stays in {', '.join(places)}: {why}" for why, places in said.items())
+    if len(said) == 1:
+        return next(iter(said))
+    return "; ".join(f"{why} in {', '.join(places)}" for why, places in said.items())
 
 
 def tags_text(found: TagsAtEvent) -> str:
@@ -101,21 +126,13 @@ def _lines(found: TagsAtEvent) -> Iterator[str]:
 
 def _event_words(event: EventFacts) -> str:
     what = event.name.replace("_", " ") if event.name else "no CI event"
-    if event.pull_request:
-        what = f"{what} {event.pull_request}"
     return f"{what}, {event.ref}" if event.ref else what
 
 
 def _table(rows: list[_Row]) -> Iterator[str]:
-    cells = [(row.tag or "-", _state(row), clean(row.reason), clean(row.rule)) for row in rows]
-    widths = [min(max(map(len, column)), 48) for column in zip(*cells, strict=True)]
+    cells = [(row.tag or "-", row.state, clean(row.reason), clean(row.rule)) for row in rows]
+    widths = [min(max(map(len, column)), WIDEST) for column in zip(*cells, strict=True)]
     for row in cells:
         yield "  ".join(
             f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)
         ).rstrip()
-
-
-def _state(row: _Row) -> str:
-    if row.tag is None:
-        return "none"
-    return str(row.kind) if row.is_given else "stays"

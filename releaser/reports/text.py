@@ -99,7 +99,8 @@ def _movement(one: ReferencePlan) -> str:
         case TagAction.MOVE:
             return f"  moves from {_short(one.before)}"
         case TagAction.KEEP:
-            return f"  stays at {_short(one.before)}: {one.reason}"
+            where = f"stays at {one.before.short}" if one.before else "not written"
+            return f"  {where}: {one.reason}"
         case TagAction.REFUSE:
             return f"  refused: {one.reason} ({_short(one.before)})"
 

@@ -10,24 +10,11 @@ from hypothesis import strategies as st
 from packaging.version import InvalidVersion
 from packaging.version import Version as PackagingVersion
 
-from releaser.core.facts import EventFacts, SourceFacts
-from releaser.core.oci import Tag
 from releaser.core.pep440 import PythonVersion
-from releaser.core.steps import TagKind
-from releaser.core.tag_rules import Flavor, Rule, RuleType, lines_of
+from releaser.core.tag_rules import Flavor, Rule, lines_of
 from releaser.core.tag_rules.dates import written
-from releaser.core.tag_rules.rules import COMMON, OWN, WORDS
-from releaser.core.tagging import (
-    RESERVED_TAG,
-    Policy,
-    Situation,
-    evaluate,
-    newer_in_line,
-    released,
-)
-from releaser.core.version import Version
 from releaser.errors import SpecError
-from tests.build import COMMIT, branches, prereleases, versions
+from tests.tag_strategies import rules
 
 NOW = int(datetime(2026, 1, 31, 21, 5, 9, tzinfo=UTC).timestamp())
 
@@ -133,40 +120,6 @@ def test_a_wrong_flavor(message: str, lines: list[str]) -> None:
 # -- properties ------------------------------------------------------------------------------
 
 words = st.text("abc019._-{}, \"='/\\é", max_size=8).map(str.strip)
-literals = st.from_regex(r"[a-z0-9]([a-z0-9._-]{0,5}[a-z0-9])?", fullmatch=True)
-values_of = {
-    "pattern": st.sampled_from(["{{version}}", "{{major}}.{{minor}}", "v{{major}}", "{{raw}}"]),
-    "value": literals
-    | st.sampled_from(["{{branch}}", "{{tag}}-{{sha}}", "v{{version}}", "latest"]),
-    "match": st.sampled_from(["v(.*)", "(a|b,c)", '("x")']),
-    "group": st.just("0"),
-    "branch": literals,
-    "enable": st.sampled_from(["true", "false", "{{is_default_branch}}"]),
-    "priority": st.integers(0, 2000).map(str),
-    "prefix": literals | st.sampled_from(["", "{{branch}}-"]),
-    "suffix": literals.map("-".__add__) | st.just("") | st.just("-{{sha}}"),
-    **{name: st.sampled_from(choices) for name, choices in WORDS.items()},
-}
-
-
-@st.composite
-def rules(draw: st.DrawFn) -> Rule:
-    kind = draw(st.sampled_from(RuleType))
-    fields = {"type": kind.value}
-    for name in (*OWN[kind], *COMMON):
-        if (
-            name in {"pattern", "event"}
-            or (kind is RuleType.RAW and name == "value")
-            or draw(st.booleans())
-        ):
-            fields[name] = draw(values_of[name])
-    if kind is RuleType.SCHEDULE:
-        fields["pattern"] = draw(st.sampled_from(["nightly", "{{date 'YYYY, MM' tz='UTC'}}"]))
-    if kind is RuleType.MATCH:
-        fields["pattern"] = draw(st.sampled_from([r"v(.*)", r"\d.\d", r"/(a{1,2}|.*)/i", ".+"]))
-    if kind in {RuleType.SEMVER, RuleType.PEP440, RuleType.MATCH}:
-        fields["value"] = draw(st.sampled_from(["", "v1.2.3", "2.0.0-rc.1", "1.0.post1"]))
-    return Rule.of(fields.items())
 
 
 @given(rules())
@@ -188,100 +141,6 @@ def test_any_text_is_a_rule_that_prints_itself_or_a_complaint(text: str) -> None
 def test_a_flavor_is_what_its_lines_say(flavor: Flavor) -> None:
     if "{" not in flavor.prefix:
         assert Flavor.parse(flavor.lines()) == flavor
-
-
-refs = st.one_of(
-    branches.map("refs/heads/".__add__),
-    (versions | prereleases).map(lambda version: f"refs/tags/v{version}"),
-    branches.map("refs/tags/".__add__),
-    st.integers(1, 99).map(lambda number: f"refs/pull/{number}/merge"),
-    st.just(""),
-)
-events = st.builds(
-    EventFacts,
-    name=st.sampled_from(["push", "schedule", "pull_request", "create"]),
-    ref=refs,
-    base_ref=st.none() | branches,
-    default_branch=st.none() | branches,
-    now=st.none() | st.integers(0, 4_000_000_000),
-)
-flavors = st.builds(
-    Flavor,
-    st.sampled_from(["auto", "true", "false"]),
-    st.sampled_from(["", "x-"]),
-    st.booleans(),
-    st.sampled_from(["", "-alpine"]),
-    st.booleans(),
-)
-
-
-@given(st.lists(rules(), max_size=4), events, flavors, st.none() | versions | prereleases)
-def test_every_tag_is_legal_and_none_is_releaser_s_own(
-    some: list[Rule], event: EventFacts, flavor: Flavor, version: Version | None
-) -> None:
-    source = SourceFacts(commit=COMMIT, branch=event.branch)
-    at = Situation(version, source, event, "api", "shop")
-    try:
-        found = evaluate(Policy(tuple(some), flavor), at)
-    except SpecError as error:
-        assert "is not a legal tag" in error.message  # noqa: PT017 - one of both ways out
-        return
-    tags = [str(one.tag) for one in found.wanted]
-    assert all(Tag(tag) for tag in tags)
-    assert len(set(tags)) == len(tags)
-    assert not any(RESERVED_TAG.fullmatch(tag) for tag in tags)
-    assert all(one.reason for one in found.skipped)
-    assert not any(one.kind is TagKind.IMMUTABLE and one.is_line for one in found.wanted)
-
-
-@given(st.lists(rules(), max_size=4), prereleases, flavors)
-def test_a_prerelease_moves_no_stable_line(
-    some: list[Rule], version: Version, flavor: Flavor
-) -> None:
-    event = EventFacts("push", f"refs/tags/v{version}", now=1)
-    at = Situation(version, SourceFacts(commit=COMMIT), event, "api", "shop")
-    found = evaluate(Policy(tuple(some), flavor), at)
-    for one in found.wanted:
-        if one.version == version and one.kind is TagKind.FLOATING:
-            assert not one.is_line
-            assert "latest" not in str(one.tag)
-
-
-POLICY = Policy.of(
-    [
-        "type=semver,pattern={{version}}",
-        "type=semver,pattern={{major}}.{{minor}}",
-        "type=semver,pattern=v{{major}}",
-        "type=pep440,pattern={{major}}.{{minor}},prefix=py",
-    ],
-    ["suffix=-slim"],
-)
-
-
-@given(st.lists(versions | prereleases, max_size=8))
-def test_in_any_order_every_line_ends_at_its_highest_version(order: list[Version]) -> None:
-    held: dict[str, Version] = {}
-    for version in order:
-        event = EventFacts("push", f"refs/tags/v{version}")
-        at = Situation(version, SourceFacts(commit=COMMIT), event, "api", "shop")
-        wanted = evaluate(POLICY, at).wanted
-        spelled = [one.template for one in wanted if one.kind is TagKind.IMMUTABLE]
-        out = released(held, image="api", project="shop", spellings=spelled)
-        for one in wanted:
-            newer = None
-            if one.is_line and one.version:
-                newer = newer_in_line(one.template, one.version, out)
-            if newer is None:
-                held[str(one.tag)] = version
-    stable = [version for version in order if not version.prerelease]
-    assert held.get("latest") == max(stable, default=None)
-    for version in stable:
-        minor = [one for one in stable if (one.major, one.minor) == (version.major, version.minor)]
-        assert held[f"{version.major}.{version.minor}-slim"] == max(minor)
-        assert held[f"py{version.major}.{version.minor}-slim"] == max(minor)
-        assert held[f"{version}-slim"] == version
-        major = [one for one in stable if one.major == version.major]
-        assert held.get(f"v{version.major}-slim") == (max(major) if version.major else None)
 
 
 python_versions = st.from_regex(

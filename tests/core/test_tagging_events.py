@@ -24,6 +24,7 @@ from releaser.core.tagging import (
 from releaser.core.version import Version
 from releaser.errors import SpecError
 from tests.build import COMMIT
+from tests.metadata_action import MetadataAction
 
 SAFE = Safety()
 
@@ -80,6 +81,12 @@ def tags(rules: str, about: EventFacts, flavor: str = "", **more: object) -> str
     return " ".join(str(one.tag) for one in found.wanted)
 
 
+def modelled(rules: str, about: EventFacts, flavor: str = "") -> str:
+    """What metadata-action gives."""
+    policy = Policy.of(lines_of(rules), lines_of(flavor))
+    return " ".join(MetadataAction(policy.ordered, policy.flavor, about).tags)
+
+
 def reasons(rules: str, about: EventFacts, flavor: str = "", **more: object) -> list[str]:
     return [one.reason for one in outcome(rules, about, flavor, **more).skipped]  # type: ignore[arg-type]
 
@@ -94,21 +101,37 @@ TABLE = {
     "type=semver,pattern={{major}}.{{minor}}": (
         "", "", "1.2 latest", "2.0.8-beta.67", "", "", "",
     ),
+    "type=semver,pattern={{major}}": ("", "", "1 latest", "2.0.8-beta.67", "", "", ""),
+    "type=semver,pattern=stable": ("", "", "stable latest", "2.0.8-beta.67", "", "", ""),
     "type=semver,pattern={{raw}}": ("", "", "v1.2.3 latest", "v2.0.8-beta.67", "", "", ""),
     "type=semver,pattern={{version}},value=v3.4.5": ("3.4.5 latest",) * 7,
+    "type=semver,pattern={{major}},value=3.4.5-rc.1": ("3.4.5-rc.1",) * 7,
+    "type=semver,pattern={{version}},value={{branch}}": ("",) * 7,
+    "type=pep440,pattern={{raw}}": ("", "", "v1.2.3 latest", "v2.0.8-beta.67", "", "", ""),
+    "type=pep440,pattern={{major}},value=1.0rc1": ("1.0rc1",) * 7,
     "type=pep440,pattern={{version}}": ("", "", "1.2.3 latest", "2.0.8b67", "", "", ""),
     "type=pep440,pattern={{major}}": ("", "", "1 latest", "2.0.8b67", "", "", ""),
     r"type=match,pattern=v(.*),group=1": (
         "", "", "1.2.3 latest", "2.0.8-beta.67", "", "", "",
+    ),
+    r"type=match,pattern=v(.*),group=1,value=v7.8.9": ("7.8.9 latest",) * 7,
+    r"type=match,pattern=^(main|feature),value={{branch}}": (
+        "main latest", "feature latest", "", "", "", "main latest", "main latest",
     ),
     r"type=match,pattern=\d.\d": ("", "", "1.2 latest", "", "", "", ""),
     "type=edge": ("edge", "", "", "", "", "edge", "edge"),
     "type=edge,branch=feature/x": ("", "edge", "", "", "", "", ""),
     "type=ref,event=branch": ("main", "feature-x", "", "", "", "main", "main"),
     "type=ref,event=tag": ("", "", "v1.2.3 latest", "v2.0.8-beta.67", "", "", ""),
+    "type=ref,event=branch,prefix=b-,suffix=-{{sha}}": (
+        "b-main-abc1234", "b-feature-x-abc1234", "", "", "", "b-main-abc1234", "b-main-abc1234",
+    ),
+    "type=ref,event=pr,prefix=mr-": ("", "", "", "", "mr-12", "", ""),
     "type=ref,event=pr": ("", "", "", "", "pr-12", "", ""),
     "type=sha": ("sha-abc1234",) * 7,
     "type=sha,prefix=,format=long": (COMMIT,) * 7,
+    "type=sha,format=long": (f"sha-{COMMIT}",) * 7,
+    "type=raw,value=on-{{base_ref}}": ("", "", "", "", "on-main", "", ""),
     "type=raw,value=foo": ("foo",) * 7,
     "foo": ("foo",) * 7,
     "type=raw,value={{branch}}-{{sha}}": (
@@ -120,8 +143,12 @@ TABLE = {
     "type=raw,value=others,enable={{is_not_default_branch}}": (
         "", "others", "others", "others", "others", "", "",
     ),
+    "type=sha,enable=false": ("",) * 7,
 }  # fmt: skip
+NO_HALF = "half a tag is none"
 DIFFERENT = {
+    **{("type=raw,value=on-{{base_ref}}", name): ("on-", NO_HALF)
+        for name in EVENTS if name != "pull request"},
     (r"type=match,pattern=v(.*),group=1", "prerelease"): (
         "2.0.8-beta.67 latest", "a prerelease moves no line",
     ),
@@ -131,9 +158,8 @@ DIFFERENT = {
     ("type=ref,event=tag", "prerelease"): (
         "v2.0.8-beta.67 latest", "a prerelease moves no line",
     ),
-    ("type=raw,value={{branch}}-{{sha}}", "tag"): ("-abc1234", "not a legal tag"),
-    ("type=raw,value={{branch}}-{{sha}}", "prerelease"): ("-abc1234", "not a legal tag"),
-    ("type=raw,value={{branch}}-{{sha}}", "pull request"): ("-abc1234", "not a legal tag"),
+    **{("type=raw,value={{branch}}-{{sha}}", name): ("-abc1234", NO_HALF)
+        for name in ("tag", "prerelease", "pull request")},
 }  # fmt: skip
 CASES = [
     pytest.param(rule, EVENTS[name], expected, id=f"{rule} at {name}")
@@ -159,11 +185,100 @@ def test_what_differs_is_held_back_for_a_reason(rule: str, name: str) -> None:
 def test_with_safety_off_the_lines_are_metadata_action_s(rule: str) -> None:
     theirs, _ = DIFFERENT[rule, "prerelease"]
     found = tags(rule, EARLY, safety=Safety(forward=False))
-    assert found == theirs or "legal" in DIFFERENT[rule, "prerelease"][1]
+    assert found == theirs or DIFFERENT[rule, "prerelease"][1] == NO_HALF
 
 
+@pytest.mark.parametrize(("rule", "name"), [(rule, name) for rule in TABLE for name in EVENTS])
+def test_the_model_of_metadata_action_says_the_same(rule: str, name: str) -> None:
+    row = dict(zip(EVENTS, TABLE[rule], strict=True))
+    expected, _ = DIFFERENT.get((rule, name), (row[name], ""))
+    assert modelled(rule, EVENTS[name]) == expected
+
+
+# -- what its documents show, at the same events ----------------------------------------------
+
+SCHEDULED = "type=schedule"
+BRANCH, PR, GIT_TAG = (f"type=ref,event={kind}" for kind in ("branch", "pr", "tag"))
 VERSION = "type=semver,pattern={{version}}"
-VERSION_AND_LINE = f"{VERSION}\ntype=semver,pattern={{{{major}}}}.{{{{minor}}}}"
+LINES = "type=semver,pattern={{major}}.{{minor}}", "type=semver,pattern={{major}}"
+SHA = "type=sha"
+SHORT = "sha-abc1234"
+WORKFLOWS = {
+    "the default": (
+        (SCHEDULED, BRANCH, GIT_TAG, PR), "",
+        ("main", "feature-x", "v1.2.3 latest", "v2.0.8-beta.67", "pr-12", "nightly main", "main"),
+    ),
+    "semver": (
+        (BRANCH, PR, VERSION, LINES[0]), "",
+        ("main", "feature-x", "1.2.3 1.2 latest", "2.0.8-beta.67", "pr-12", "main", "main"),
+    ),
+    "everything": (
+        (SCHEDULED, BRANCH, PR, VERSION, *LINES, SHA), "",
+        (
+            f"main {SHORT}", f"feature-x {SHORT}", f"1.2.3 1.2 1 {SHORT} latest",
+            f"2.0.8-beta.67 {SHORT}", f"pr-12 {SHORT}", f"nightly main {SHORT}", f"main {SHORT}",
+        ),
+    ),
+    "a variant": (
+        (BRANCH, PR, VERSION, *LINES), "suffix=-alpine,onlatest=true",
+        (
+            "main-alpine", "feature-x-alpine", "1.2.3-alpine 1.2-alpine 1-alpine latest-alpine",
+            "2.0.8-beta.67-alpine", "pr-12-alpine", "main-alpine", "main-alpine",
+        ),
+    ),
+    "a prefix and a suffix": (
+        (BRANCH, VERSION, f"{SHA},prefix=git-"), "prefix=v\nsuffix=-x",
+        (
+            "vmain-x git-abc1234-x", "vfeature-x-x git-abc1234-x",
+            "v1.2.3-x git-abc1234-x latest", "v2.0.8-beta.67-x git-abc1234-x",
+            "git-abc1234-x", "vmain-x git-abc1234-x", "vmain-x git-abc1234-x",
+        ),
+    ),
+    "edge": (
+        ("type=edge", PR, VERSION, *LINES), "",
+        ("edge", "", "1.2.3 1.2 1 latest", "2.0.8-beta.67", "pr-12", "edge", "edge"),
+    ),
+    "a commit before a version": (
+        (f"{SHA},priority=1000,prefix=", VERSION, BRANCH), "",
+        (
+            "abc1234 main", "abc1234 feature-x", "abc1234 1.2.3", "abc1234 2.0.8-beta.67",
+            "abc1234", "abc1234 main", "abc1234 main",
+        ),
+    ),
+    "a schedule with its date, and no latest": (
+        ("type=schedule,pattern=nightly-{{date 'YYYYMMDD' tz='Asia/Tokyo'}}", BRANCH, VERSION),
+        "latest=false",
+        ("main", "feature-x", "1.2.3", "2.0.8-beta.67", "", "nightly-20260131 main", "main"),
+    ),
+    "latest of the default branch": (
+        ("type=raw,value=latest,enable={{is_default_branch}}", BRANCH, PR), "",
+        ("main latest", "feature-x", "", "", "pr-12", "main latest", "main latest"),
+    ),
+    "latest always": (
+        (BRANCH, PR, VERSION), "latest=true",
+        (
+            "main latest", "feature-x latest", "1.2.3 latest", "2.0.8-beta.67", "pr-12 latest",
+            "main latest", "main latest",
+        ),
+    ),
+}  # fmt: skip
+SAFER_WORKFLOWS = {
+    ("the default", "prerelease"): "v2.0.8-beta.67 latest",
+    ("latest always", "prerelease"): "2.0.8-beta.67 latest",
+}
+
+
+@pytest.mark.parametrize(("kind", "name"), [(one, name) for one in WORKFLOWS for name in EVENTS])
+def test_a_workflow_at_an_event(kind: str, name: str) -> None:
+    rules, flavor, row = WORKFLOWS[kind]
+    expected = dict(zip(EVENTS, row, strict=True))[name]
+    lines = "\n".join(rules)
+    assert tags(lines, EVENTS[name], flavor) == expected
+    theirs = SAFER_WORKFLOWS.get((kind, name), expected)
+    assert modelled(lines, EVENTS[name], flavor) == theirs
+
+
+VERSION_AND_LINE = f"{VERSION}\n{LINES[0]}"
 AROUND = "latest=true\nprefix=a-,onlatest=true\nsuffix=-b,onlatest=true"
 
 # -- the corner cases of metadata-action ------------------------------------------------------
@@ -238,6 +353,48 @@ AROUND = "latest=true\nprefix=a-,onlatest=true\nsuffix=-b,onlatest=true"
             type=semver,pattern={{version}}
             type=match,pattern=-(alpha|beta|rc),group=1
             """, EARLY, id="a channel of prereleases"),
+        pytest.param("", r"type=match,pattern=v(\d+\.\d+\.\d+),group=1", tagged("v1.2.3-rc.1"),
+            id="a match makes no release of a candidate"),
+        pytest.param("v1.2.3-rc.1", "type=match,pattern=v.*", tagged("v1.2.3-rc.1"),
+            id="but a candidate of one"),
+        pytest.param("rc", r"type=match,pattern=-(rc),group=1", tagged("v1.2.3-rc.1"),
+            id="or a channel"),
+        pytest.param("1.0.0rc1", """
+            type=pep440,pattern={{version}}
+            type=pep440,pattern={{major}}.{{minor}}
+            """, tagged("1.0.0-rc.1"), id="a candidate of Python's"),
+        pytest.param("1.0.0.dev1", """
+            type=pep440,pattern={{version}}
+            type=pep440,pattern={{major}}
+            """, tagged("1.0.0.dev1"), id="a dev release of Python's"),
+        pytest.param("1.0.0.post1 1.0.0-1", """
+            type=pep440,pattern={{version}}
+            type=pep440,pattern={{raw}}
+            """, tagged("1.0.0-1"), id="a post release, spelled another way"),
+        pytest.param("1-2.0 2.0 2 latest", """
+            type=pep440,pattern={{version}}
+            type=pep440,pattern={{major}}.{{minor}}
+            type=pep440,pattern={{major}}
+            """, tagged("1!2.0"), id="an epoch"),
+        pytest.param("1.0-local.1 1 latest", """
+            type=pep440,pattern={{version}}
+            type=pep440,pattern={{major}}
+            """, tagged("1.0+local.1"), id="a local version"),
+        pytest.param("", "type=raw,value=x,enable={{is_not_default_branch}}",
+            event("refs/heads/dev", "schedule"), id="a schedule is of no other branch"),
+        pytest.param("pr-12", "type=ref,event=pr\ntype=ref,event=branch",
+            event("refs/pull/12/merge", "pull_request_target"), id="a request of a fork"),
+        pytest.param("main", "type=ref,event=branch\ntype=schedule",
+            event("refs/heads/main", "repository_dispatch"), id="any other event"),
+        pytest.param("nightly", "type=schedule", event("refs/heads/x", "schedule_of_ours"),
+            id="any name with a schedule in it"),
+        pytest.param("release-v1.2.3", "type=ref,event=branch", event("refs/heads/release/v1.2.3"),
+            id="a branch is no version"),
+        pytest.param("", VERSION, tagged("release/v1.2.3"), id="a slash makes no version"),
+        pytest.param("1.2.3 latest", f"{VERSION},match=(\\d.*)", tagged("release/v1.2.3"),
+            id="unless it is left out"),
+        pytest.param("b a c", "type=raw,value=b,priority=9\ntype=raw,value=a,priority=9\n"
+            "type=raw,value=c,priority=1", MAIN, id="equals as they are written"),
         pytest.param("", r"type=match,pattern=\d{9}", tagged("20200110-RC2"), id="no match"),
         pytest.param("pr-12-head", "type=ref,event=pr", event("refs/pull/12/head"),
             id="only the merge ref is a number"),
@@ -272,6 +429,8 @@ AROUND = "latest=true\nprefix=a-,onlatest=true\nsuffix=-b,onlatest=true"
 )  # fmt: skip
 def test_a_corner_case(expected: str, rules: str, about: EventFacts) -> None:
     assert expected == tags(rules, about)
+    if not reasons(rules, about):  # nothing was held back
+        assert expected == modelled(rules, about)
 
 
 @pytest.mark.parametrize(
@@ -314,7 +473,7 @@ SAFER = [
         "would look like a commit", id="a git tag called as a commit"),
     pytest.param("20200110", "20200110 latest", r"type=match,pattern=\d{8}",
         tagged("20200110-RC2"), "is a prerelease", id="latest of a release candidate"),
-    pytest.param("x", "-x", "type=ref,event=branch", event("refs/heads/ü-x"),
+    pytest.param("x", "--x", "type=ref,event=branch", event("refs/heads/ü-x"),
         "", id="a leading dash is dropped, not kept illegal"),
     pytest.param("b" * 128, "b" * 200, "type=ref,event=branch", event("refs/heads/" + "b" * 200),
         "", id="a long branch is cut"),

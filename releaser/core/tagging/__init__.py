@@ -10,7 +10,15 @@ from __future__ import annotations
 
 from releaser.core.tagging.evaluation import Outcome, evaluate
 from releaser.core.tagging.labels import oci_annotations, oci_labels
-from releaser.core.tagging.lines import Goal, Newer, goal, newer_in_line, newest_in_line, released
+from releaser.core.tagging.lines import (
+    Goal,
+    Newer,
+    goal,
+    newer_in_line,
+    newest_in_line,
+    released,
+    released_as,
+)
 from releaser.core.tagging.policy import DEFAULT_TAGS, Policy, Safety, default_tags
 from releaser.core.tagging.situation import PLACEHOLDERS, Situation, values
 from releaser.core.tagging.tags import RESERVED_TAG, SkippedTag, WantedTag, slug
@@ -35,6 +43,7 @@ __all__ = [
     "oci_annotations",
     "oci_labels",
     "released",
+    "released_as",
     "slug",
     "values",
 ]

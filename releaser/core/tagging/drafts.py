@@ -151,13 +151,28 @@ def _match(rule: Rule, at: Situation) -> Drafted:
     text = _global(given, at) if given else at.event.tag
     if not text:
         return _NO_TAG
-    found = rule.pattern.search(text)
-    value = found[int(rule.get("group") or 0)] if found else None
-    if not value:
+    found, group = rule.pattern.search(text), int(rule.get("group") or 0)
+    value = found[group] if found else None
+    if not found or not value:
         return f'"{rule.get("pattern")}" does not match "{text}"'
+    whole = _cut_out_of(text, *found.span(group))
+    if whole:
+        return f'"{value}" is cut out of {whole}'
     if at.is_dirty and not given:
         return DIRTY
     return _matched(value, text)
+
+
+def _cut_out_of(text: str, start: int, end: int) -> str | None:
+    """The version of which a part that is none of its lines was matched: ``1.2.3`` of 1.2.34."""
+    start += text.startswith("v", start)
+    if not re.fullmatch(r"[0-9]+(?:\.[0-9]+)*", text[start:end]):
+        return None
+    for run in re.finditer(r"[0-9]+(?:\.[0-9]+)+", text):
+        if run.start() < end and start < run.end():
+            whole = start == run.start() and (end == run.end() or text[end] == ".")
+            return None if whole else run[0]
+    return None
 
 
 def _matched(value: str, text: str) -> Drafted:

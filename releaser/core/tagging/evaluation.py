@@ -161,18 +161,18 @@ class _One:
         if line:
             return "the newest version" if self.draft.line else "the newest version of its line"
         if self.draft.follows:
-            return f"follows {self.draft.follows}"
+            return f"follows the {self.draft.follows}"
         return "moves with every run"
 
     def _is_line(self, parts: set[str]) -> bool:
-        return self.draft.line or bool(parts & _VERSION_PARTS)
+        return self.draft.line or (bool(parts & _VERSION_PARTS) and not _names_one(parts))
 
     def _why_not(self, parts: set[str], known: Mapping[str, str]) -> str | None:
         unknown = min(parts - known.keys(), default=None)
         if unknown is not None:
-            return _unknown_reason(unknown)
+            return _unknown_reason(unknown, self.at)
         version = self.draft.version
-        line = self._is_line(parts) and not _names_one(parts) and self.policy.safety.forward
+        line = self._is_line(parts) and self.policy.safety.forward
         if line and version is not None and version.prerelease:
             return f"{version} is a prerelease"
         if parts & _VERSION_PARTS == {"major"} and line and version and version.major == 0:
@@ -191,7 +191,8 @@ class _One:
         body = without_calls(self.draft.body, self._date)
         rest = {name: value for name, value in known.items() if name not in _VERSION_PARTS}
         room = LONGEST_TAG - len(render_known(body, {**known, "branch": ""}))
-        rest["branch"] = slug(known.get("branch", ""))[: max(room, 0)]
+        plain = slug if body.startswith("{{") else sanitized
+        rest["branch"] = plain(known.get("branch", ""))[: max(room, 0)]
         found = render_known(body, {**rest, **_plain(rest)})
         # What an event says may begin with what no tag begins with; what a person wrote may not.
         return found.lstrip("-.") if body.startswith("{{") else found
@@ -237,9 +238,9 @@ def _names_one(parts: set[str]) -> bool:
     return full or bool(parts & _COMMIT_PARTS)
 
 
-def _unknown_reason(part: str) -> str:
+def _unknown_reason(part: str, at: Situation) -> str:
     if part == "branch":
-        return "HEAD is on no branch"
+        return "the event is about no branch" if at.event.name else "HEAD is on no branch"
     if part in _COMMIT_PARTS:
         return "there is no commit"
     if part in {"tag", "base_ref"}:

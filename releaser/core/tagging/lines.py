@@ -8,37 +8,58 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from releaser.core import template
-from releaser.core.steps import Line
+from releaser.core.steps import Line, TagKind
 from releaser.core.tagging.situation import parts_of
 from releaser.core.tagging.tags import WantedTag
 from releaser.core.version import Version
 
 _VERSION = "{{version}}"
 _NUMBERS = r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)"
+_PYTHON = r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(?:\.(0|[1-9][0-9]*))?(?:\.[0-9]+)*"
 
 
 def released(
-    tags: Iterable[str], *, image: str, project: str, spellings: Iterable[str] = ()
+    tags: Iterable[str],
+    *,
+    image: str,
+    project: str,
+    spellings: Iterable[str] = (),
+    python: bool = False,
 ) -> tuple[Version, ...]:
     """The full versions among ``tags``, the highest last; prereleases are left out.
 
     ``spellings`` are the image's own rules for full versions (``{{version}}-alpine``); plain ones
-    are always understood.
+    are always understood. Among versions of ``python`` 1.4 is one.
     """
+    numbers = _PYTHON if python else _NUMBERS
     # The placeholder is given back, in one way of writing it, so that what stands around is seen.
     known = {"image": image, "project": project, "version": _VERSION}
     own = (template.render_known(one, known) for one in spellings)
     around = dict.fromkeys(one.partition(_VERSION) for one in own if one.count(_VERSION) == 1)
-    patterns = [re.compile(f"v?{_NUMBERS}")]
+    patterns = [re.compile(f"v?{numbers}")]
     patterns += [
-        re.compile(re.escape(before) + _NUMBERS + re.escape(after))
+        re.compile(re.escape(before) + numbers + re.escape(after))
         for before, _, after in around
         if (before, after) != ("", "")
     ]
     texts = tuple(tags)
     matches = (match for one in patterns for match in map(one.fullmatch, texts) if match)
-    found = {(int(match[1]), int(match[2]), int(match[3])) for match in matches}
-    return tuple(Version(*numbers) for numbers in sorted(found))
+    found = {(int(match[1]), int(match[2]), int(match[3] or 0)) for match in matches}
+    return tuple(Version(*parts) for parts in sorted(found))
+
+
+def released_as(
+    wanted: Iterable[WantedTag], tags: Iterable[str], *, image: str, project: str
+) -> tuple[Version, ...]:
+    """The full versions among ``tags``, which are spelled as those that are ``wanted``."""
+    own = [one for one in wanted if one.kind is TagKind.IMMUTABLE]
+    return released(
+        tags,
+        image=image,
+        project=project,
+        spellings=[one.template for one in own],
+        python=any(one.is_python for one in own),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +89,7 @@ class Goal:
 def goal(line: Line, tags: Iterable[str]) -> Goal:
     """The highest version of a line among all ``tags`` of a repository and the tags of git."""
     there = frozenset(tags)
-    out = released(there, image="", project="", spellings=line.spellings)
+    out = released(there, image="", project="", spellings=line.spellings, python=line.is_python)
     newer = newest(line.template, line.version, out, line.tagged)
     version = newer.version if newer else line.version
     spelled = (template.render_known(one, parts_of(version)) for one in line.spellings)

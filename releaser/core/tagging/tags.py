@@ -43,6 +43,11 @@ class WantedTag:
         """Whether it stands for the version, as a whole or as one of its line."""
         return self.is_line or "{{" in self.template
 
+    @property
+    def is_python(self) -> bool:
+        """Whether its rule reads versions as Python's packages have them."""
+        return self.rule.startswith("type=pep440")
+
 
 @dataclass(frozen=True, slots=True)
 class SkippedTag:
