@@ -210,7 +210,7 @@ def test_what_cannot_be_noted_is_not_written(second: World, tmp_path: Path) -> N
             raise SetupError("the journal cannot be written: No space left on device")
         begin(key, *rest)  # type: ignore[arg-type]
 
-    journal.begin = full  # type: ignore[method-assign]
+    journal.begin = full  # type: ignore[method-assign, assignment]
     result = run_with(second, journal=journal)
     assert result.error is not None
     public = {tag: digest for tag, digest in second.registry.named().items() if ":fp-" not in tag}
