@@ -333,6 +333,7 @@ def test_a_pull_request_publishes_nothing_unless_told_to(made: World, ran: Ran) 
     assert ran("release", "--push", "--allow-event")[0] == 0
 
 
+@pytest.mark.usefixtures("made")
 def test_a_journal_is_kept_where_it_is_asked_for(ran: Ran) -> None:
     assert ran("release", "--push", "--journal", "here.jsonl")[0] == 0
     lines = [json.loads(line) for line in Path("here.jsonl").read_text().splitlines()]
