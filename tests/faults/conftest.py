@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.faults.direct import Direct
-from tests.faults.outcome import OBSERVED, Judge, Observed
+from tests.faults.outcome import Judge, Observed
 from tests.faults.project import NOWHERE, Project
 from tests.faults.proxy import Proxy, start_proxy
 from tests.registry_process import start_registry
@@ -52,7 +53,7 @@ def second(registry: str, project: Project) -> Iterator[Proxy]:
 def observed(request: pytest.FixtureRequest) -> Observed:
     """What the table says of this test."""
     found = Observed()
-    request.node.stash[OBSERVED] = found
+    request.node.user_properties.append(("codes", found.codes))
     return found
 
 
@@ -66,7 +67,8 @@ def project(
     capsys: pytest.CaptureFixture[str],
 ) -> Project:
     """A project of one image for one registry behind a proxy; nothing is written yet."""
-    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower()).strip("-")
+    text = request.node.name.removeprefix("test_").lower()
+    name = re.sub(r"[^a-z0-9]+", "-", text).strip("-") + f"-{secrets.token_hex(2)}"
     direct = {proxy.host: Direct(registry), registry: Direct(registry)}
     made = Project(tmp_path / "project", name, proxy, direct, monkeypatch, capsys)
     made.targets = {"r": f"{proxy.host}/{name}"}

@@ -6,7 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 
 from releaser.core.oci import Reference
@@ -17,10 +17,10 @@ from tests.registry_process import upload
 
 @dataclass(frozen=True)
 class Direct:
-    """A registry at ``host``; ``token`` makes a bearer token for a repository's path."""
+    """A registry at ``host``; ``authorization`` makes a header for a repository's path."""
 
     host: str
-    token: Callable[[str], str] | None = None
+    authorization: Callable[[str], str] | None = None
 
     def digest(self, path: str, tag: str) -> str | None:
         """The digest of the bytes that a GET returns; ``None`` where the tag does not exist."""
@@ -37,17 +37,13 @@ class Direct:
 
     def write(self, path: str, tag: str, content: Image) -> None:
         """Store an image and let a tag name it."""
-        token = self.token(path) if self.token else ""
-        upload(Reference.parse(f"{self.host}/{path}:{tag}"), content, token=token)
-
-    def at(self, host: str) -> Direct:
-        """The same registry at another address."""
-        return replace(self, host=host)
+        header = self.authorization(path) if self.authorization else ""
+        upload(Reference.parse(f"{self.host}/{path}:{tag}"), content, authorization=header)
 
     def _get(self, path: str, what: str) -> bytes | None:
         headers: Mapping[str, str] = {"Accept": ", ".join(MANIFESTS)}
-        if self.token:
-            headers = {**headers, "Authorization": f"Bearer {self.token(path)}"}
+        if self.authorization:
+            headers = {**headers, "Authorization": self.authorization(path)}
         url = f"http://{self.host}/v2/{path}/{what}"
         request = urllib.request.Request(url, headers=dict(headers))
         try:

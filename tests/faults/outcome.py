@@ -26,6 +26,8 @@ UNTOUCHED: Codes = frozenset({1, 3, 4, 6})
 """Any honest ending in which nothing public has changed."""
 
 WORDS = {
+    -15: "killed",
+    -9: "killed",
     0: "released",
     1: "failed, nothing public changed",
     2: "usage",
@@ -45,15 +47,11 @@ class Observed:
     """How the runs of one test ended, in the order that they were made."""
 
     codes: list[int] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 def differs(reason: str) -> pytest.MarkDecorator:
     """The run does not end as the fault requires yet; ``reason`` says what is missing."""
     return pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason)
-
-
-OBSERVED: pytest.StashKey[Observed] = pytest.StashKey()
 
 
 @dataclass
@@ -144,11 +142,9 @@ class Judge:
             for entry in proxy.asked("PUT", r"/manifests/(?!fp-|sha256:)")
         }
 
-    def note(self, code: int, note: str = "") -> None:
+    def note(self, code: int) -> None:
         """Keep how a run ended for the table."""
         self.observed.codes.append(code)
-        if note:
-            self.observed.notes.append(note)
 
 
 def unknown(ran: Ended) -> set[str]:

@@ -8,9 +8,8 @@ import os
 import secrets
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -141,18 +140,28 @@ class Project:
         """Release a version."""
         return self.run("release", "--push", "--version", version, *more)
 
-    def start(self, version: str = "1.0.0", *more: str, **options: Any) -> subprocess.Popen[str]:
-        """Release a version in a process of its own; its report is ``report.json`` as always."""
+    def start(
+        self,
+        version: str = "1.0.0",
+        *more: str,
+        stdout: int | None = subprocess.PIPE,
+        closed: bool = False,
+    ) -> subprocess.Popen[str]:
+        """Release a version in a process of its own; its report is ``report.json`` as always.
+
+        ``closed`` is for a process without any stdout.
+        """
         report = self.folder.parent / "report.json"
         report.unlink(missing_ok=True)
         command = ["release", "--push", "--version", version, "--report", str(report), *more]
         environment = {**self.environment(), "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": ""}
-        settings: dict[str, Any] = {
-            "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL,
-            "cwd": self.folder, "env": environment, "text": True,
-        }  # fmt: skip
-        program = [sys.executable, "-m", "tests.faults.program"]
-        return subprocess.Popen([*program, *command], **{**settings, **options})
+        program = [sys.executable, "-m", "tests.faults.program", *command]
+        if closed:
+            program = ["bash", "-c", 'exec "$0" "$@" >&-', *program]
+        return subprocess.Popen(
+            program, cwd=self.folder, env=environment, text=True,
+            stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
+        )  # fmt: skip
 
     def end(self, process: subprocess.Popen[str], began: float, seconds: float = 60) -> Ended:
         """Wait for a process that was started at ``began``."""
@@ -212,10 +221,3 @@ class Project:
         """What a tag of the first image names, past the proxies."""
         direct, path = self.place(None, target)
         return direct.digest(path, tag)
-
-
-def in_thread(do: Callable[[], object]) -> threading.Thread:
-    """Do something meanwhile."""
-    thread = threading.Thread(target=do, daemon=True)
-    thread.start()
-    return thread

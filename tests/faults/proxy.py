@@ -136,44 +136,51 @@ class _Server(ThreadingHTTPServer):
         pass
 
 
-def _server(proxy: Proxy, tls: ssl.SSLContext | None) -> _Server:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
+class _Handler(BaseHTTPRequestHandler):
+    """Gives each request of a connection to the proxy."""
 
-        def setup(self) -> None:
-            self.request.settimeout(60)
-            if tls and not proxy.refusing:
-                self.request = tls.wrap_socket(self.request, server_side=True)
-            super().setup()
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    proxy: Proxy
+    tls: ssl.SSLContext | None = None
 
-        def handle(self) -> None:
-            proxy.connections += 1
-            with suppress(OSError, GoneError):
-                if proxy.refusing:
-                    return
-                if not tls and self.connection.recv(1, socket.MSG_PEEK) == CLIENT_HELLO:
-                    proxy.hellos += 1
-                    self.connection.sendall(NOT_TLS)
-                    return
+    def setup(self) -> None:
+        self.request.settimeout(60)
+        if self.tls and not self.proxy.refusing:
+            self.request = self.tls.wrap_socket(self.request, server_side=True)
+        super().setup()
+
+    def handle(self) -> None:
+        self.proxy.connections += 1
+        with suppress(OSError, GoneError):
+            if not self.proxy.refusing and not self._is_hello():
                 super().handle()
 
-        def _any(self) -> None:
-            if proxy.refusing:
-                self.close_connection = True
-                return
-            entry = Entry(self.command, self.path, self.headers, proxy.clock())
-            exchange = Exchange(entry, self, proxy)
-            try:
-                proxy.take(exchange)
-            except (OSError, http.client.HTTPException, GoneError):
-                self.close_connection = True
-            if not exchange.finished:
-                self.close_connection = True
+    def _is_hello(self) -> bool:
+        """Whether the client speaks TLS to us, who do not; it is then told so."""
+        if self.tls or self.connection.recv(1, socket.MSG_PEEK) != CLIENT_HELLO:
+            return False
+        self.proxy.hellos += 1
+        self.connection.sendall(NOT_TLS)
+        return True
 
-        do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = _any  # noqa: N815
+    def _any(self) -> None:
+        if self.proxy.refusing:
+            self.close_connection = True
+            return
+        entry = Entry(self.command, self.path, self.headers, self.proxy.clock())
+        exchange = Exchange(entry, self, self.proxy)
+        with suppress(OSError, http.client.HTTPException, GoneError):
+            self.proxy.take(exchange)
+        if not exchange.finished:
+            self.close_connection = True
 
-        def log_message(self, *_: object) -> None:
-            pass
+    do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = _any  # noqa: N815
 
-    return _Server(("127.0.0.1", 0), Handler)
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def _server(proxy: Proxy, tls: ssl.SSLContext | None) -> _Server:
+    handler = type("Handler", (_Handler,), {"proxy": proxy, "tls": tls})
+    return _Server(("127.0.0.1", 0), handler)

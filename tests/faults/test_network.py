@@ -170,7 +170,7 @@ def test_f64_a_narrow_line(request: pytest.FixtureRequest, route: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("route", ["copying", pytest.param("pushing", marks=pytest.mark.engine)])
 def test_f64_a_very_narrow_line(request: pytest.FixtureRequest, route: str) -> None:
-    narrow(request.getfixturevalue(route), size=20_000_000, rate=50_000)
+    narrow(request.getfixturevalue(route), size=3_000_000, rate=50_000)
 
 
 def narrow(judge: Judge, size: int, rate: float) -> None:

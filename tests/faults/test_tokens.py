@@ -35,11 +35,12 @@ def locked(tmp_path: Path, project: Project, observed: Observed) -> Iterator[Jud
         with start_registry(tmp_path, auth=service.auth) as host:
 
             @lru_cache
-            def token(path: str) -> str:
-                return service.token([f"repository:{path}:pull,push"], everything=True)
+            def header(path: str) -> str:
+                made = service.token([f"repository:{path}:pull,push"], everything=True)
+                return f"Bearer {made}"
 
             project.proxy.upstream = host
-            project.direct[project.proxy.host] = Direct(host, token)
+            project.direct[project.proxy.host] = Direct(host, header)
             project.write()
             yield Judge(project, observed)
 
