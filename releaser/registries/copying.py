@@ -23,7 +23,7 @@ from releaser.registries.client import Ask, Client
 from releaser.registries.hosts import Endpoint
 from releaser.registries.manifests import Descriptor
 from releaser.registries.reading import read_manifest
-from releaser.registries.refusals import AttemptError, unusable
+from releaser.registries.refusals import AttemptError, may_have_arrived, unusable
 from releaser.registries.writing import write_manifest
 
 MAX_MANIFESTS = 1000
@@ -113,7 +113,18 @@ class _Copying:
         if not again and self._present(blob):
             return
         mount = not again and self._source.at == self._to.at
-        bring = partial(self._bring, blob, mount=mount)
+        doubtful = False
+
+        def bring() -> None:
+            nonlocal doubtful
+            if doubtful and not again and self._present(blob):
+                return  # it was stored although nobody said so
+            try:
+                self._bring(blob, mount=mount)
+            except RegistryError as error:
+                doubtful = may_have_arrived(error)
+                raise
+
         self._client.persist(self._to.at, bring, seconds=transfer_seconds(blob))
 
     def _present(self, blob: Descriptor) -> bool:

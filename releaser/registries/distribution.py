@@ -15,6 +15,9 @@ from releaser.registries.retry import Clock, Patience
 if TYPE_CHECKING:
     from releaser.registries.client import Client
 
+IDLE_SECONDS = 30.0
+"""How long a registry may be silent in the middle of an exchange."""
+
 
 class Distribution:
     """All registries; implements :class:`releaser.interfaces.Registry`; callable from many threads.
@@ -36,13 +39,13 @@ class Distribution:
         realms: frozenset[str] | None = None,
         patience: Patience | None = None,
         clock: Clock | None = None,
-        idle: float = 30.0,
+        idle: float | None = None,
     ) -> None:
         self._logins = logins
         self._realms = _realms_of_environment() if realms is None else realms
         self._patience = patience or Patience()
         self._clock = clock or Clock()
-        self._idle = idle
+        self._idle = idle or IDLE_SECONDS
         self._insecure = insecure
         self._made: Client | None = None
         self._making = Lock()

@@ -152,6 +152,24 @@ class TestTokens:
             list(pool.map(lambda _: registry.digest(reference), range(64)))
         assert len(service.scopes()) == 2
 
+    def test_of_a_silent_service_are_waited_for_twice_by_all_together(
+        self, server: ScriptedRegistry, reference: Reference
+    ) -> None:
+        service, registry = TokenService(server), distribution(idle=0.3)
+        registry.digest(server.repository("first").tagged("1"))
+        service.pause = 1.0
+        began = time.monotonic()
+
+        def ask(_: int) -> str:
+            with pytest.raises(RegistryError) as caught:
+                registry.digest(reference)
+            return told(caught.value)
+
+        with ThreadPoolExecutor(8) as pool:
+            said = set(pool.map(ask, range(8)))
+        assert any("give a token for app" in text for text in said)
+        assert time.monotonic() - began < 2  # and not 0.3 s for each of the sixteen tries
+
     def test_from_a_service_that_is_down_for_a_while(
         self, server: ScriptedRegistry, reference: Reference
     ) -> None:
