@@ -246,6 +246,30 @@ def test_a_tag_of_one_image_leaves_the_others_as_they_are() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "type=match,pattern=v(.*),group=1",
+        "type=ref,event=tag",
+        "type=semver,pattern={{version}},match=v(.*)",
+        "{{tag}}-x",
+    ],
+)
+@pytest.mark.parametrize("in_ci", [True, False])
+def test_a_tag_of_one_image_is_no_tag_of_another(rule: str, in_ci: bool) -> None:
+    made = world(START, commit("b", "a", "x", "api/src/app.py"), tools__5_0_0="b", **TAGGED)
+    event = EventFacts("push", "refs/tags/tools/v5.0.0") if in_ci else None
+    made.source = replace(made.source, branch=None, event=event)
+    made.spec = SPEC.replace('["{{version}}", "{{major}}", latest]', f'["{rule}"]')
+    found = {
+        image.name: [str(one.reference.tag) for one in image.references]
+        for image in made.plan().images
+    }
+    assert found["api"] == []
+    assert found["tools"]
+    assert not [tag for tag in found["base"] if "5.0.0" in tag]
+
+
 def test_a_shallow_clone_is_refused_where_history_counts() -> None:
     made = world(START, commit("b", "a", "x", "tools/x"), tools__1_1_0="b", **TAGGED)
     made.source = replace(made.source, shallow=True)

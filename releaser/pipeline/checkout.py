@@ -21,13 +21,18 @@ from releaser.pipeline.versions import Versioner, Versions
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A project's checkout at an event, with the version of every image."""
+    """A project's checkout at an event, with the version of every image.
+
+    ``owner`` is the image that the event's tag names a version of, where every image has versions
+    of its own.
+    """
 
     project: Project
     source: SourceFacts
     event: EventFacts
     versions: Versions
     versioner: Versioner
+    owner: str | None = None
 
     def current(self, image: str) -> Current:
         """The version of an image."""
@@ -51,10 +56,12 @@ class Seen:
             SpecError: a rule gives what is not legal.
         """
         current = self.current(image)
+        # The tag of one image's version says nothing of the others: for them there is no tag.
+        elsewhere = self.owner not in {None, image}
         situation = Situation(
             version=current.version,
             source=self.source,
-            event=self.event,
+            event=replace(self.event, ref="") if elsewhere else self.event,
             image=image,
             project=self.project.spec.project,
             commanded=current.is_commanded,
@@ -108,7 +115,8 @@ def see(
         return build_graph(project, adapters.contexts, lambda _: {}, host, Request())
 
     versioner = Versioner(project, adapters, source, event, whole)
-    return Seen(project, source, event, versioner.versions(request), versioner)
+    versions = versioner.versions(request)
+    return Seen(project, source, event, versions, versioner, versioner.owner(event.tag))
 
 
 def template_of(project: Project) -> TagTemplate:

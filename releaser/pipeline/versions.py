@@ -96,6 +96,13 @@ class Versioner:
             at = self.project.at(("versioning", "file"))
             raise SpecError(error.message, at=at, details=error.details, hint=error.hint) from None
 
+    def owner(self, tag: str | None) -> str | None:
+        """The image that ``tag`` names a version of, where every image has versions of its own."""
+        if tag is None or not self.template.is_per_image:
+            return None
+        names = self.project.spec.images
+        return next((name for name in names if self.template.version(tag, name)), None)
+
     def last_tag(self, image: str) -> str | None:
         """The tag of the highest version that an image has in HEAD's history."""
         past = self.template.among(self.source.past_tags, image)
