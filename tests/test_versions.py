@@ -457,3 +457,39 @@ def test_a_changelog_of_all() -> None:
     made = world(*CHANGED, spec=SHARED)
     assert told(made) == {"shop": [("Unreleased", ["y", "x", "base", "app", "start"])]}
     assert told(made, "tools") == {"tools": [("Unreleased", ["y", "x", "start"])]}
+
+
+# -- what is odd
+
+
+def test_a_tag_that_is_elsewhere_is_not_released() -> None:
+    made = world(START, spec=SHARED)
+    made.source = replace(
+        made.source, event=EventFacts("push", "refs/tags/v1.0.0"), all_tags=("v1.0.0",)
+    )
+    prepared = made.prepare()
+    (concern,) = prepared.plan.concerns
+    assert concern.message == 'the event is about tag "v1.0.0", which is at another commit here'
+    with pytest.raises(PlanError, match="another commit"):
+        refuse(prepared, push=True, allow_dirty=False)
+    made.source = replace(made.source, all_tags=())
+    with pytest.raises(PlanError, match="which this clone lacks"):
+        refuse(made.prepare(), push=True, allow_dirty=False)
+    made.source = replace(made.source, tags=("v1.0.0",), all_tags=("v1.0.0",))
+    refuse(made.prepare(), push=True, allow_dirty=False)
+
+
+def test_a_file_that_goes_back_is_said() -> None:
+    made = world(START, spec=DECLARED)
+    made.files["/project/VERSION"] = "0.9.0"
+    made.source = replace(made.source, last_tag="v1.0.0", past_tags=("v1.0.0",))
+    assert [one.message for one in made.plan().concerns] == [
+        "VERSION says 0.9.0, but git has v1.0.0"
+    ]
+
+
+def test_a_plan_without_tags_says_so() -> None:
+    made = world(START, spec=SHARED.replace('["{{version}}", "{{major}}", latest]', "type=edge"))
+    assert [one.message for one in made.plan().concerns] == [
+        "no image gets a tag: none of the rules gives one here"
+    ]

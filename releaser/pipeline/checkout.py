@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from releaser.core import tagging
-from releaser.core.facts import EventFacts, SourceFacts, event_of, pretended
+from releaser.core.facts import (
+    Concern,
+    EventFacts,
+    SourceFacts,
+    contradiction,
+    event_of,
+    pretended,
+)
 from releaser.core.git_tags import TagTemplate
 from releaser.core.oci import Platform
 from releaser.core.resolve import render_image
@@ -24,7 +31,7 @@ class Seen:
     """A project's checkout at an event, with the version of every image.
 
     ``owner`` is the image that the event's tag names a version of, where every image has versions
-    of its own.
+    of its own; ``concerns`` are about the checkout and its versions.
     """
 
     project: Project
@@ -33,6 +40,7 @@ class Seen:
     versions: Versions
     versioner: Versioner
     owner: str | None = None
+    concerns: tuple[Concern, ...] = ()
 
     def current(self, image: str) -> Current:
         """The version of an image."""
@@ -106,6 +114,7 @@ def see(
     Raises:
         SpecError, PlanError, SetupError: see :class:`Versioner` and :func:`build_graph`.
     """
+    odd = contradiction(source) if request.event is None else None
     if request.event is not None:
         source = pretended(source, request.event)
     event = event_of(source, int(adapters.clock()))
@@ -116,7 +125,9 @@ def see(
 
     versioner = Versioner(project, adapters, source, event, whole)
     versions = versioner.versions(request)
-    return Seen(project, source, event, versions, versioner, versioner.owner(event.tag))
+    behind = versioner.behind(versions)
+    concerns = (*source.concerns, *(one for one in (odd, behind) if one))
+    return Seen(project, source, event, versions, versioner, versioner.owner(event.tag), concerns)
 
 
 def template_of(project: Project) -> TagTemplate:

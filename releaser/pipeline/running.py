@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from releaser.core.events import Outcome, RunResult
+from releaser.core.facts import contradiction
 from releaser.core.oci import Repository
 from releaser.core.plan import Plan
 from releaser.core.steps import BuildStep, CopyStep, PushStep, RecordStep, TagStep
@@ -52,6 +53,9 @@ def refuse(prepared: Prepared, *, push: bool, allow_dirty: bool) -> None:
             details=list(skipped.items())[:20],
             hint="pass --version 1.0.0, or release from a git checkout",
         )
+    odd = contradiction(source) if push else None
+    if odd is not None:
+        raise PlanError(odd.message, hint=odd.hint)
     if push and source.shallow and prepared.needs_history:
         raise SetupError(
             "the clone is shallow, so the last version is not known",
