@@ -97,6 +97,9 @@ def wrong(message: str, theirs: str, rules: str, flavor: str = "latest=false") -
 
 LONG = "b" * 200
 CASES: Mapping[str, list[Case]] = {
+    "a comment behind a rule": [
+        wrong("has a comment behind it", "", "type=edge,branch=main # default"),
+    ],
     "`latest`, `1.4`, `1` after an older version was released": [
         Case("1.2.3 2", "1.2.3 1 2 latest", LINES, tagged("v1.2.3"), "", out="1.4.0 2.0.0"),
     ],
@@ -262,8 +265,23 @@ def released(made: World) -> dict[str, str]:
     return made.public()
 
 
+def tag_of_another_image(_: pytest.MonkeyPatch) -> None:
+    spec = """
+version: 1
+registries: {x: x.example/shop}
+versioning: {tag: "{{image}}/v{{version}}"}
+defaults: {context: a, tags: ["type=ref,event=tag"]}
+images: {api: {}, b: {}}
+"""
+    files = {"a/Dockerfile": "FROM scratch\nCOPY f /\n", "a/f": "one"}
+    made = World(spec, files, SourceFacts(COMMIT, event=tagged("api/v1.4.2")))
+    found = {i.name: [str(o.reference.tag) for o in i.references] for i in made.plan().images}
+    assert found == {"api": ["api-v1.4.2", "latest"], "b": []}
+
+
 OTHERS: Mapping[str, Callable[[pytest.MonkeyPatch], None]] = {
     "a full version or a commit that names another content": another_content,
+    "a git tag of one image (`api/v1.4.2`), for the rules of another": tag_of_another_image,
     "the commit of a pull request": commit_of_a_request,
     "`DOCKER_METADATA_SHORT_SHA_LENGTH`": short_commits,
     "source of labels and of the default branch": source_of_labels,

@@ -246,6 +246,30 @@ def test_a_tag_of_one_image_leaves_the_others_as_they_are() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "type=match,pattern=v(.*),group=1",
+        "type=ref,event=tag",
+        "type=semver,pattern={{version}},match=v(.*)",
+        "{{tag}}-x",
+    ],
+)
+@pytest.mark.parametrize("in_ci", [True, False])
+def test_a_tag_of_one_image_is_no_tag_of_another(rule: str, in_ci: bool) -> None:
+    made = world(START, commit("b", "a", "x", "api/src/app.py"), tools__5_0_0="b", **TAGGED)
+    event = EventFacts("push", "refs/tags/tools/v5.0.0") if in_ci else None
+    made.source = replace(made.source, branch=None, event=event)
+    made.spec = SPEC.replace('["{{version}}", "{{major}}", latest]', f'["{rule}"]')
+    found = {
+        image.name: [str(one.reference.tag) for one in image.references]
+        for image in made.plan().images
+    }
+    assert found["api"] == []
+    assert found["tools"]
+    assert not [tag for tag in found["base"] if "5.0.0" in tag]
+
+
 def test_a_shallow_clone_is_refused_where_history_counts() -> None:
     made = world(START, commit("b", "a", "x", "tools/x"), tools__1_1_0="b", **TAGGED)
     made.source = replace(made.source, shallow=True)
@@ -433,3 +457,39 @@ def test_a_changelog_of_all() -> None:
     made = world(*CHANGED, spec=SHARED)
     assert told(made) == {"shop": [("Unreleased", ["y", "x", "base", "app", "start"])]}
     assert told(made, "tools") == {"tools": [("Unreleased", ["y", "x", "start"])]}
+
+
+# -- what is odd
+
+
+def test_a_tag_that_is_elsewhere_is_not_released() -> None:
+    made = world(START, spec=SHARED)
+    made.source = replace(
+        made.source, event=EventFacts("push", "refs/tags/v1.0.0"), all_tags=("v1.0.0",)
+    )
+    prepared = made.prepare()
+    (concern,) = prepared.plan.concerns
+    assert concern.message == 'the event is about tag "v1.0.0", which is at another commit here'
+    with pytest.raises(PlanError, match="another commit"):
+        refuse(prepared, Allowed(push=True))
+    made.source = replace(made.source, all_tags=())
+    with pytest.raises(PlanError, match="which this clone lacks"):
+        refuse(made.prepare(), Allowed(push=True))
+    made.source = replace(made.source, tags=("v1.0.0",), all_tags=("v1.0.0",))
+    refuse(made.prepare(), Allowed(push=True))
+
+
+def test_a_file_that_goes_back_is_said() -> None:
+    made = world(START, spec=DECLARED)
+    made.files["/project/VERSION"] = "0.9.0"
+    made.source = replace(made.source, last_tag="v1.0.0", past_tags=("v1.0.0",))
+    assert [one.message for one in made.plan().concerns] == [
+        "VERSION says 0.9.0, but git has v1.0.0"
+    ]
+
+
+def test_a_plan_without_tags_says_so() -> None:
+    made = world(START, spec=SHARED.replace('["{{version}}", "{{major}}", latest]', "type=edge"))
+    assert [one.message for one in made.plan().concerns] == [
+        "no image gets a tag: none of the rules gives one here"
+    ]

@@ -21,7 +21,9 @@ from releaser.errors import SpecError
 from releaser.pipeline import Request, tags_at
 
 _LAST_SECOND = 253_370_764_800  # the year 9999 begins: every time zone can still write it
-_REF = re.compile(r"refs/(?:heads|tags|pull)/[^\x00-\x20\x7f~^:?*\[\\]{1,250}")
+_REF = re.compile(
+    r"refs/(?:heads|tags)/[^\x00-\x20\x7f~^:?*\[\\]{1,250}|refs/pull/[0-9]{1,10}/(?:merge|head)"
+)
 
 
 def tags(

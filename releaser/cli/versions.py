@@ -12,6 +12,7 @@ from releaser.cli import options
 from releaser.cli.compose import adapters, load_project
 from releaser.cli.concerns import say_concerns
 from releaser.cli.options import DataFormat
+from releaser.core.version import Version
 from releaser.errors import SpecError
 from releaser.pipeline import Request
 
@@ -38,6 +39,8 @@ def version(
     if push and not tag:
         raise SpecError("--push pushes the tags of --tag", hint="releaser version --tag --push")
     project = load_project(file, var)
+    if prerelease is not None:
+        _check_prerelease(prerelease, version or project.spec.versioning.file)
     request = Request(tuple(images or ()), version=version)
     outlook = Outlook(project, adapters(project), request)
     found = outlook.upcoming(prerelease)
@@ -51,6 +54,20 @@ def version(
     say_concerns(outlook.concerns)
     if tag:
         _say_written([one.tag for one in found if one.tag], push=push)
+
+
+def _check_prerelease(name: str, decided: str | None) -> None:
+    """Raise :class:`SpecError` where a prerelease cannot have this name, or nobody asks for one."""
+    if decided is not None:
+        raise SpecError(
+            f'--pre {name}: the version is decided already: "{decided}"', hint="leave --pre out"
+        )
+    if Version.find(f"0.0.0-{name}.1") is None or "+" in name:
+        raise SpecError(
+            f'"{name}" cannot stand in a version',
+            details=(("allowed", "letters, digits, - and dots between them"),),
+            hint="write the name of the prerelease without its number: rc",
+        )
 
 
 def _say_written(tags: list[str], *, push: bool) -> None:

@@ -137,6 +137,22 @@ def event_of(source: SourceFacts, now: int | None = None) -> EventFacts:
     )
 
 
+def contradiction(source: SourceFacts) -> Concern | None:
+    """What is odd about the tag that a CI system's event is about; ``None`` where nothing is."""
+    tag = source.event.tag if source.event else None
+    if tag is None or tag in source.tags or source.shallow:
+        return None
+    if tag in source.all_tags:
+        return Concern(
+            f'the event is about tag "{tag}", which is at another commit here',
+            "check out the commit of the tag",
+        )
+    return Concern(
+        f'the event is about tag "{tag}", which this clone lacks',
+        "fetch it: fetch-depth: 0 for actions/checkout, or git fetch --tags",
+    )
+
+
 def pretended(source: SourceFacts, event: EventFacts) -> SourceFacts:
     """The same checkout, as if it were that of another event; what that leaves out stays."""
     really = event_of(source)

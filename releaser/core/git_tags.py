@@ -44,7 +44,7 @@ class TagTemplate:
                 f'"{text}" must have {_VERSION} in it once',
                 hint='write "v{{version}}", or "{{image}}/v{{version}}" for images of their own',
             )
-        if not is_legal(template.blank(text, "1")):
+        if not is_legal(template.blank(text, "1")) or text.startswith("refs/"):
             raise SpecError(f'"{text}" does not spell a legal git tag')
         return cls(text)
 
@@ -91,7 +91,7 @@ class TagTemplate:
                 and (version := Version.find(tag[len(before) : len(tag) - len(after)]))
             ]
             if versions:
-                version, tag = max(versions)
+                version, tag = max(versions, key=_rank)
                 return tag, version
         return None
 
@@ -130,6 +130,12 @@ class TagTemplate:
 def is_legal(tag: str) -> bool:
     """Whether git takes a name for a tag (``git check-ref-format``)."""
     return not _ILLEGAL.search(tag)
+
+
+def _rank(found: tuple[Version, str]) -> tuple[Version, bool, str]:
+    """Among twins the one without build metadata comes first: no tag can hold that."""
+    version, tag = found
+    return version, version.build is None, tag
 
 
 def _stands_between(tag: str, before: str, after: str) -> bool:

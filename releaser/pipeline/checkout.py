@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from releaser.core import tagging
-from releaser.core.facts import EventFacts, SourceFacts, event_of, pretended
+from releaser.core.facts import (
+    Concern,
+    EventFacts,
+    SourceFacts,
+    contradiction,
+    event_of,
+    pretended,
+)
 from releaser.core.git_tags import TagTemplate
 from releaser.core.oci import Platform
 from releaser.core.resolve import render_image
@@ -21,13 +28,19 @@ from releaser.pipeline.versions import Versioner, Versions
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A project's checkout at an event, with the version of every image."""
+    """A project's checkout at an event, with the version of every image.
+
+    ``owner`` is the image that the event's tag names a version of, where every image has versions
+    of its own; ``concerns`` are about the checkout and its versions.
+    """
 
     project: Project
     source: SourceFacts
     event: EventFacts
     versions: Versions
     versioner: Versioner
+    owner: str | None = None
+    concerns: tuple[Concern, ...] = ()
 
     def current(self, image: str) -> Current:
         """The version of an image."""
@@ -51,10 +64,12 @@ class Seen:
             SpecError: a rule gives what is not legal.
         """
         current = self.current(image)
+        # The tag of one image's version says nothing of the others: for them there is no tag.
+        elsewhere = self.owner not in {None, image}
         situation = Situation(
             version=current.version,
             source=self.source,
-            event=self.event,
+            event=replace(self.event, ref="") if elsewhere else self.event,
             image=image,
             project=self.project.spec.project,
             commanded=current.is_commanded,
@@ -99,6 +114,7 @@ def see(
     Raises:
         SpecError, PlanError, SetupError: see :class:`Versioner` and :func:`build_graph`.
     """
+    odd = contradiction(source) if request.event is None else None
     if request.event is not None:
         source = pretended(source, request.event)
     event = event_of(source, int(adapters.clock()))
@@ -108,7 +124,10 @@ def see(
         return build_graph(project, adapters.contexts, lambda _: {}, host, Request())
 
     versioner = Versioner(project, adapters, source, event, whole)
-    return Seen(project, source, event, versioner.versions(request), versioner)
+    versions = versioner.versions(request)
+    behind = versioner.behind(versions)
+    concerns = (*source.concerns, *(one for one in (odd, behind) if one))
+    return Seen(project, source, event, versions, versioner, versioner.owner(event.tag), concerns)
 
 
 def template_of(project: Project) -> TagTemplate:

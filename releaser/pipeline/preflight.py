@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from releaser.core.facts import contradiction
 from releaser.core.oci import Repository
 from releaser.core.plan import Plan
 from releaser.core.steps import BuildStep, CopyStep, PushStep, RecordStep, TagStep
@@ -103,6 +104,9 @@ def _push_refusals(prepared: Prepared, allowed: Allowed) -> Iterator[ReleaserErr
             details=list(skipped.items())[:20],
             hint="pass --version 1.0.0, or release from a git checkout",
         )
+    odd = contradiction(source)
+    if odd is not None:
+        yield PlanError(odd.message, hint=odd.hint)
     if source.shallow and prepared.needs_history:
         yield SetupError(
             "the clone is shallow, so the last version is not known",

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from releaser.core.candidate import Candidate, World
-from releaser.core.facts import FINGERPRINT_LABEL, EngineFacts, RegistryFacts
+from releaser.core.facts import FINGERPRINT_LABEL, Concern, EngineFacts, RegistryFacts
 from releaser.core.fingerprint import Fingerprint
 from releaser.core.oci import Platform
 from releaser.core.plan import Mode
@@ -22,6 +22,10 @@ from releaser.pipeline.bases import base_concerns, observed_bases, offline_conce
 from releaser.pipeline.checkout import Seen, see, template_of
 from releaser.pipeline.request import Adapters, Prepared, Project, Request
 from releaser.pipeline.selection import Selection, build_graph, fingerprints, host_platform
+
+NO_TAGS = Concern(
+    "no image gets a tag: none of the rules gives one here", "releaser tags says why, rule by rule"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,9 @@ def prepare(project: Project, adapters: Adapters, request: Request) -> Prepared:
     local = local_images(engine, FINGERPRINT_LABEL, sought) if engine else {}
     kept = records(adapters.registry, candidates, held) if keeping.records else {}
     world = World(held, local, bases, kept, asked=not offline)
-    concerns = (*project.concerns, *source.concerns, *base_concerns(project, bases))
+    concerns = (*project.concerns, *found.seen.concerns, *base_concerns(project, bases))
+    if request.mode is Mode.PUBLISH and not any(one.wanted for one in candidates):
+        concerns += (NO_TAGS,)
     if offline:
         concerns += offline_concern(project, bases, candidates, request.mode)
     plan = make_plan(

@@ -35,7 +35,7 @@ def tags_at(project: Project, adapters: Adapters, request: Request) -> TagsAtEve
     wanted = _to_list(project, outcomes)
     lists = {} if request.offline else tag_lists(adapters.registry, wanted)
     images = tuple(_image(seen, name, outcome, lists) for name, outcome in outcomes.items())
-    concerns = [*project.concerns, *source.concerns]
+    concerns = [*project.concerns, *seen.concerns]
     if request.offline and wanted:
         hosts = sorted({repository.registry for repository in wanted})
         hint = "a newer version there would keep a line where it is"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from releaser.core import template
-from releaser.core.facts import EventFacts, SourceFacts
+from releaser.core.facts import Concern, EventFacts, SourceFacts
 from releaser.core.git_tags import TagTemplate
 from releaser.core.graph import select
 from releaser.core.history import Commit, History
@@ -95,6 +95,22 @@ class Versioner:
                 raise
             at = self.project.at(("versioning", "file"))
             raise SpecError(error.message, at=at, details=error.details, hint=error.hint) from None
+
+    def behind(self, versions: Versions) -> Concern | None:
+        """What is odd about a file that declares a version below the last one that was tagged."""
+        file, last = self.project.spec.versioning.file, self.source.last_tag
+        tagged = self.template.version(last) if last else None
+        declared = versions.project
+        if file is None or tagged is None or declared is None or tagged <= declared:
+            return None
+        return Concern(f"{file} says {declared}, but git has {last}", f"raise it above {tagged}")
+
+    def owner(self, tag: str | None) -> str | None:
+        """The image that ``tag`` names a version of, where every image has versions of its own."""
+        if tag is None or not self.template.is_per_image:
+            return None
+        names = self.project.spec.images
+        return next((name for name in names if self.template.version(tag, name)), None)
 
     def last_tag(self, image: str) -> str | None:
         """The tag of the highest version that an image has in HEAD's history."""

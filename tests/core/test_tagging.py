@@ -196,7 +196,9 @@ def test_a_rule_is_wrong(message: str, hint: str | None, rule: str, version: str
         ('(branch "/latest" would look like a version)', "/latest"),
         ('(branch "1.4.2" would look like a version)', "1.4.2"),
         ('(branch "v1" would look like a version)', "v1"),
-        ('(branch "1.x" would look like a version)', "1.x"),
+        ("1.x", "1.x"),
+        ("123-fix-login", "123-fix-login"),
+        ('(branch "1.4-alpine" would look like a version)', "1.4-alpine"),
         ('(branch "1.4-fix" would look like a version)', "1.4-fix"),
         (
             '(branch "fp-0123456789abcdef" would look like a tag of releaser\'s own)',

@@ -586,3 +586,11 @@ def test_labels_and_annotations_are_those_of_the_event() -> None:
     lines = oci_annotations(TAG, "1", [("a", "b")], ["manifest", "index"])
     assert lines[0] == "manifest:a=b"
     assert lines[9] == "index:a=b"
+
+
+def test_a_branch_is_no_line_of_the_policy_s_own_spelling() -> None:
+    branch = event("refs/heads/1-alpine")
+    assert tags("type=ref,event=branch", branch) == "1-alpine"
+    rules = "type=ref,event=branch\ntype=semver,pattern={{major}},suffix=-alpine"
+    assert reasons(rules, branch)[-1] == 'branch "1-alpine" would look like a version'
+    assert tags("type=ref,event=branch\ntype=semver,pattern={{major}}", branch, "suffix=-alpine")

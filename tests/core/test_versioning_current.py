@@ -128,7 +128,9 @@ def test_an_image_that_was_never_tagged_counts_all_commits() -> None:
     [
         ("1.3.0", AFTER, None),
         ("1.3.0", AFTER, push("refs/heads/main", default_branch="main")),
-        ("1.3.0", AFTER, push("refs/heads/topic")),  # nothing says which branch is the default
+        ("1.3.0-dev.4.gabc1234", AFTER, push("refs/heads/topic")),
+        ("1.3.0", AFTER, push("refs/heads/master")),
+        ("1.3.0-dev.4.gabc1234", replace(AFTER, branch=None), None),
         ("1.3.0-dev.4.gabc1234", AFTER, push("refs/heads/topic", default_branch="main")),
         ("1.3.0-dev.4.gabc1234", AFTER, push("refs/pull/12/merge", default_branch="main")),
         ("1.3.0", AFTER, push("refs/tags/v1.3.0", default_branch="main")),

@@ -21,7 +21,8 @@ class VersioningSpec(BaseModel):
     """``tag`` is how git tags of versions are spelled, whatever the versions come from.
 
     ``file`` is the file that declares the version, seen from the spec's folder; with ``{{image}}``
-    or ``{{context}}`` (the image's build context) in it every image has one of its own. Where not
+    or ``{{context}}`` (the image's build context) in it every image has one of its own, and ``tag``
+    is ``{{image}}/v{{version}}`` unless it says otherwise. Where not
     ``major_on_zero``, a breaking change of 0.4.2 makes 0.5.0 and not 1.0.0.
     """
 
@@ -35,9 +36,13 @@ class VersioningSpec(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _a_file_says_so(cls, value: object) -> object:
-        if isinstance(value, dict) and "from" not in value:
-            return {**value, "from": "file" if "file" in value else "git-tags"}
-        return value
+        if not isinstance(value, dict):
+            return value
+        file = value.get("file")
+        said = {"from": "git-tags" if file is None else "file"}
+        if isinstance(file, str) and "{{" in file:
+            said["tag"] = "{{image}}/" + DEFAULT
+        return {**said, **value}
 
     @field_validator("source")
     @classmethod
@@ -77,6 +82,12 @@ class VersioningSpec(BaseModel):
                 "nothing says which file declares the version",
                 "write file: pyproject.toml (or package.json, Cargo.toml, VERSION)",
             )
+        own = bool(template.names(self.file or ""))
+        if own and not TagTemplate(self.tag).is_per_image:
+            raise refused(
+                f'"{self.tag}" does not tell the versions of the images apart',
+                'write tag: "{{image}}/v{{version}}"',
+            )
         if self.source != "file" and self.file is not None:
             raise refused(
                 f'"{self.file}" is not read: versions come from git tags', "write from: file"
@@ -86,7 +97,7 @@ class VersioningSpec(BaseModel):
     @property
     def is_per_image(self) -> bool:
         """Whether every image has versions of its own."""
-        return TagTemplate(self.tag).is_per_image or bool(template.names(self.file or ""))
+        return TagTemplate(self.tag).is_per_image
 
 
 GIT_TAGS = VersioningSpec.model_validate({})

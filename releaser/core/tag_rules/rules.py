@@ -196,6 +196,10 @@ def _checked(rule: Rule) -> Rule:
 
 
 def _check_value(rule: Rule, name: str, value: str) -> None:
+    if re.search(r"\s#", value):
+        raise SpecError(
+            f'"{value}" has a comment behind it', hint="a comment stands on a line of its own"
+        )
     if name in WORDS:
         check_word(name, value, WORDS[name])
     elif name in {"priority", "group"}:

@@ -34,6 +34,7 @@ from releaser.errors import SpecError
 AUTO_LATEST = "flavor latest"
 _VERSION_PARTS = frozenset(VERSION_NAMES)
 _COMMIT_PARTS = frozenset(COMMIT_NAMES)
+_OF_VERSIONS = frozenset({RuleType.SEMVER, RuleType.PEP440, RuleType.RAW})
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ class _One:
         text = render_known(template, known)
         kind = self._kind(parts)
         if self.draft.follows and kind is TagKind.FLOATING:
-            reason = why_misleading(text, self.draft.follows, self._name(known))
+            reason = why_misleading(text, self.draft.follows, self._name(known), self._endings())
         elif not text:
             reason = "it comes out empty"
         if reason:
@@ -163,6 +164,15 @@ class _One:
         if self.draft.follows:
             return f"follows the {self.draft.follows}"
         return "moves with every run"
+
+    def _endings(self) -> list[str]:
+        """What stands behind a version in the tags that the policy gives."""
+        bodies = (
+            _around(rule.get("value") or rule.get("pattern") or "", rule, self.policy.flavor)
+            for rule in self.policy.rules
+            if rule.type in _OF_VERSIONS
+        )
+        return [body.rpartition("}}")[2] for body in bodies if "}}" in body]
 
     def _is_line(self, parts: set[str]) -> bool:
         return self.draft.line or (bool(parts & _VERSION_PARTS) and not _names_one(parts))

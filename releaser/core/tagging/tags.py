@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from releaser.core.oci import Tag
@@ -16,7 +17,7 @@ RESERVED_TAG = re.compile(rf"fp-[0-9a-f]{{16}}|{re.escape(RECORD_PREFIX)}.*")
 
 LONGEST_TAG = 128
 _COMMIT_LIKE = re.compile(r"(?:sha-)?[0-9a-f]{7,40}")
-_VERSION_LIKE = re.compile(r"v?[0-9]+(\.[0-9]+)*([-.].*)?")
+_VERSION_LIKE = re.compile(r"v?[0-9]+((\.[0-9]+)*|(\.[0-9]+){1,}[-.].*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,10 @@ class SkippedTag:
     reason: str
 
 
+def _is_version_like(*texts: str) -> bool:
+    return any(_VERSION_LIKE.fullmatch(text) for text in texts)
+
+
 def slug(branch: str) -> str:
     """A branch's name as a tag: every run of characters that no tag may have becomes one ``-``."""
     return sanitized(branch).lstrip("-.")[:LONGEST_TAG]
@@ -86,14 +91,16 @@ def legal(text: str, rule: str) -> Tag:
     return tag
 
 
-def why_misleading(text: str, follows: str, name: str) -> str | None:
+def why_misleading(text: str, follows: str, name: str, endings: Iterable[str] = ()) -> str | None:
     """Why a tag that an event's name chose is not given: it would pass for what it is not.
 
-    ``follows`` is what the name is of. A git tag may well be a version.
+    ``follows`` is what the name is of. A git tag may well be a version. ``endings`` are what stands
+    behind a version in the image's other tags: with ``-alpine`` among them, 1-alpine is a line.
     """
     if not text:
         return f'nothing of {follows} "{name}" may stand in a tag'
-    if text == "latest" or (follows != "tag" and _VERSION_LIKE.fullmatch(text)):
+    plain = next((text.removesuffix(end) for end in endings if end and text.endswith(end)), text)
+    if text == "latest" or (follows != "tag" and _is_version_like(text, plain)):
         return f'{follows} "{name}" would look like a version'
     if RESERVED_TAG.fullmatch(text):
         return f'{follows} "{name}" would look like a tag of releaser\'s own'

@@ -8,6 +8,9 @@ from releaser.core.facts import EventFacts, SourceFacts
 from releaser.core.git_tags import TagTemplate
 from releaser.core.version import Version, between_tags, dirty
 
+USUAL_DEFAULTS = frozenset({"main", "master", "trunk"})
+"""What the default branch is called where nothing says which one it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Current:
@@ -128,10 +131,11 @@ class Checkout:
 
     @property
     def _is_aside(self) -> bool:
-        """Whether what is checked out is not what releases are made of."""
+        """Whether what is checked out is not known to be what releases are made of."""
         default, branch = self.event.default_branch, self.event.branch
-        other = bool(default and branch and branch != default)
-        return other or self.event.request is not None
+        if self.event.request is not None or branch is None:
+            return True
+        return branch != default if default else branch not in USUAL_DEFAULTS
 
 
 def _before(version: Version, count: int, commit: str) -> Version:
