@@ -168,7 +168,7 @@ class TestTokens:
         with ThreadPoolExecutor(8) as pool:
             said = set(pool.map(ask, range(8)))
         assert any("give a token for app" in text for text in said)
-        assert time.monotonic() - began < 2  # and not 0.3 s for each of the sixteen tries
+        assert time.monotonic() - began < 3.5  # and not 0.3 s for each of the sixteen tries
 
     def test_from_a_service_that_is_down_for_a_while(
         self, server: ScriptedRegistry, reference: Reference
