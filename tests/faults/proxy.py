@@ -132,6 +132,11 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
+    def server_bind(self) -> None:
+        # A client must notice that a line is narrow, and not fill our memory instead.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+        super().server_bind()
+
     def handle_error(self, *_: object) -> None:
         pass
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import threading
@@ -22,7 +23,7 @@ from tests.faults.test_signals import slow_build
 
 pytestmark = [pytest.mark.slow, pytest.mark.engine]
 
-NAME = "faults"
+NAME = f"faults-{secrets.token_hex(3)}"
 UPLOAD = "/blobs/uploads/"
 
 

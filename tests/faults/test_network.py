@@ -164,19 +164,19 @@ def test_f63_one_byte_at_a_time(tagging: Judge) -> None:
 
 @pytest.mark.parametrize("route", ["copying", pytest.param("pushing", marks=pytest.mark.engine)])
 def test_f64_a_narrow_line(request: pytest.FixtureRequest, route: str) -> None:
-    narrow(request.getfixturevalue(route), size=20_000_000, rate=5_000_000)
+    narrow(request.getfixturevalue(route), size=20_000_000, rate=5_000_000, idle=2)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("route", ["copying", pytest.param("pushing", marks=pytest.mark.engine)])
 def test_f64_a_very_narrow_line(request: pytest.FixtureRequest, route: str) -> None:
-    narrow(request.getfixturevalue(route), size=3_000_000, rate=50_000)
+    narrow(request.getfixturevalue(route), size=3_000_000, rate=50_000, idle=10)
 
 
-def narrow(judge: Judge, size: int, rate: float) -> None:
-    """Upload ``size`` bytes at ``rate`` a second, where a second without a byte is too long."""
+def narrow(judge: Judge, size: int, rate: float, idle: float) -> None:
+    """Upload ``size`` bytes at ``rate`` a second, in longer than silence of ``idle`` may last."""
     project = judge.project
-    project.idle = 2.0
+    project.idle = idle
     project.push_idle = 15.0
     if "to" in project.targets:
         project.seed("from", padding=size)

@@ -46,6 +46,17 @@ def test_f15_one_tag_write_fails(tagging: Judge, status: int) -> None:
     assert len(tagging.project.pace.pauses) > 0
 
 
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 413, 415])
+def test_a_refusal_is_final(tagging: Judge, status: int) -> None:
+    project = tagging.project
+    project.proxy.rule("PUT", ANY, answer(status), times=None)
+    before = project.state()
+    ran = project.release()
+    assert len(project.proxy.asked("PUT", ANY)) == 1
+    tagging.judge(ran, FAIL, before)
+    tagging.repeat()
+
+
 def test_f16_reset_before_the_registry_saw_it(tagging: Judge) -> None:
     tagging.project.proxy.rule("PUT", ANY, reset, times=2)
     tagging.expect(OK)

@@ -18,6 +18,7 @@ from tests.faults.actions import (
 )
 from tests.faults.exchange import Exchange
 from tests.faults.outcome import FAIL, OK, Codes, Judge
+from tests.faults.proxy import Action
 from tests.registry_server import Reply, document
 
 UPLOAD = r"/blobs/uploads/"
@@ -186,6 +187,23 @@ def engine_digest(judge: Judge) -> str:
         return str(client.images.list(filters={"label": wanted})[0].id)
     finally:
         client.close()
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 429])
+def test_f15_the_engine_s_manifest_fails(pushing: Judge, status: int) -> None:
+    pushing.project.proxy.rule("PUT", CONTENT, answer(status))
+    pushing.expect(OK)
+
+
+def test_f16_the_engine_s_manifest_is_reset(pushing: Judge) -> None:
+    pushing.project.proxy.rule("PUT", CONTENT, reset)
+    pushing.expect(OK)
+
+
+@pytest.mark.parametrize("fault", [reset, answer(500), answer(502)], ids=["reset", "500", "502"])
+def test_f18_the_engine_s_manifest_was_stored(pushing: Judge, fault: Action) -> None:
+    pushing.project.proxy.rule("PUT", CONTENT, after(fault), times=None)
+    pushing.expect(OK)
 
 
 def test_f20_the_engine_is_told_another_digest(pushing: Judge) -> None:
