@@ -309,7 +309,7 @@ def test_a_version_that_somebody_else_wrote_meanwhile_is_left_alone() -> None:
     theirs = made.registry.seed_image("main.example/x/a:1.4.2", "theirs")
     result = executed(made, plan)
     assert result.error is not None
-    assert result.error.code == 1
+    assert result.error.code == 3
     assert "a:1.4.2 was taken by another release meanwhile" in result.error.message
     assert made.registry.tag_of("main.example/x/a:1.4.2") == theirs
     assert not {key for key in keys(result, Outcome.DONE) if key.startswith("tag:")}

@@ -14,7 +14,7 @@ import pytest
 from releaser.core.oci import Repository
 from releaser.core.steps import Line, TagKind, TagStep
 from releaser.core.version import Version
-from releaser.errors import StepError
+from releaser.errors import PlanError
 from releaser.executor.journaled import Journaled
 from releaser.executor.tags import TagWriter
 from releaser.interfaces import NO_JOURNAL
@@ -118,7 +118,7 @@ def test_of_two_releases_of_one_version_one_is_refused() -> None:
         errors = [turn.error for turn in end.turns if turn.error]
         # Between the look and the write there is a moment that no registry closes: then both write,
         # and the later one is what both tags name in the end or is repaired by the next run.
-        assert all(isinstance(error, StepError) for error in errors)
+        assert all(isinstance(error, PlanError) for error in errors)
         assert held[f"{API}:1.0.0"] in {held[f"{API}:fp-{one}"] for one in ("ours", "theirs")}
         if errors:
             assert held[f"{API}:latest"] == held[f"{API}:1.0.0"]

@@ -92,8 +92,8 @@ def test_what_cannot_be_put_back_is_said(second: World) -> None:
     made.registry.fail("put", f"{B}:latest", FULL)
     result = made.release(version="1.1.0")
     assert isinstance(result.error, PartialError)
-    left = [value for key, value in result.error.details if key.startswith("not put back")]
-    assert f"{A}:latest" in left
+    left = [value for key, value in result.error.details if key == "not put back"]
+    assert any(one.startswith(f"{A}:latest: ") for one in left)
     second.registry.fail("put", f"{B}:latest", FULL)
     lost = second.registry.tag_of(f"{A}:1.0.0")
     assert lost is not None
@@ -101,8 +101,8 @@ def test_what_cannot_be_put_back_is_said(second: World) -> None:
     del second.registry.repositories[repository].manifests[lost]
     result = run_with(second)
     assert result.error is not None
-    left = [value for key, value in result.error.details if key.startswith("not put back")]
-    assert f"{A}:latest" in left
+    left = [value for key, value in result.error.details if key == "not put back"]
+    assert any(one.startswith(f"{A}:latest: ") for one in left)
 
 
 def test_what_somebody_else_has_moved_since_is_left_alone(second: World) -> None:
@@ -123,7 +123,8 @@ def test_what_somebody_else_has_moved_since_is_left_alone(second: World) -> None
     result = run_with(second)
     assert second.registry.tag_of(f"{A}:latest") == theirs[0]
     assert result.error is not None
-    assert ("not put back: somebody else has moved it since", f"{A}:latest") in result.error.details
+    left = [value for key, value in result.error.details if key == "not put back"]
+    assert f"{A}:latest: somebody else has moved it since" in left
 
 
 def test_nothing_public_has_changed_where_only_lines_were_moved_and_put_back(

@@ -8,7 +8,14 @@ from releaser.core.fingerprint import tag_of
 from releaser.core.oci import Digest, Manifest, Reference
 from releaser.core.steps import Line, PushStep, TagKind, TagStep
 from releaser.core.tagging import Goal, goal
-from releaser.errors import InternalError, RegistryError, ReleaserError, StepError, UnknownError
+from releaser.errors import (
+    InternalError,
+    PlanError,
+    RegistryError,
+    ReleaserError,
+    StepError,
+    UnknownError,
+)
 from releaser.executor.journaled import Journaled
 from releaser.interfaces import Registry
 
@@ -93,7 +100,10 @@ class TagWriter:
             with self._journaled.writing(step.key, step.reference, before, manifest.digest):
                 self._registry.put(step.repository, step.reference.tag, manifest)
         except RegistryError as error:
-            if self._look_again(step, error) != manifest.digest:
+            there = self._look_again(step, error)
+            if step.kind is TagKind.IMMUTABLE and there not in {None, before, manifest.digest}:
+                raise taken(step, manifest.digest, there) from error
+            if there != manifest.digest:
                 raise
         self.writes[step.key] = Write(first.before if first else before, manifest.digest)
 
@@ -134,21 +144,24 @@ class TagWriter:
         return manifest
 
 
-def taken_over(step: TagStep, found: Goal, ours: Manifest, there: Digest | None) -> StepError:
+def taken_over(step: TagStep, found: Goal, ours: Manifest, there: Digest | None) -> PlanError:
     """The complaint about a version that became another release's while it was released."""
     version = step.repository.tagged(found.tag or str(found.version))
-    return StepError(
+    return PlanError(
         f"{version} was taken by another release meanwhile",
         details=(("ours", str(ours.digest)), ("there", str(there or "nothing"))),
         hint="a released version never changes: release a new one",
     )
 
 
-def taken(step: TagStep | PushStep, ours: Digest | None, there: Digest | None) -> StepError:
-    """The complaint about a tag that names something else than it was seen to name."""
-    what = "taken" if step.kind is TagKind.IMMUTABLE else "moved"
-    return StepError(
-        f"{step.reference} was {what} by another release meanwhile",
+def taken(step: TagStep | PushStep, ours: Digest | None, there: Digest | None) -> ReleaserError:
+    """The complaint about a tag that names something else than it was seen to name.
+
+    A version that is another release's by now is refused, as it would have been in the plan.
+    """
+    is_fixed = step.kind is TagKind.IMMUTABLE
+    return (PlanError if is_fixed else StepError)(
+        f"{step.reference} was {'taken' if is_fixed else 'moved'} by another release meanwhile",
         details=(
             ("ours", str(ours or "not known yet")),
             ("expected", str(step.before or "nothing")),

@@ -11,6 +11,7 @@ from releaser.errors import (
     InternalError,
     InterruptedRunError,
     PartialError,
+    PlanError,
     ReleaserError,
     StepError,
     UnknownError,
@@ -78,7 +79,7 @@ def outcome_error(
     if result.error is None or len(failed) < 2 or isinstance(result.error, InterruptedRunError):
         return result.error
     # What nobody knows, and a bug of ours, must not hide behind the other failures.
-    kinds = (UnknownError, InternalError)
+    kinds = (UnknownError, InternalError, PlanError)
     kind = next((k for k in kinds if any(isinstance(f.error, k) for f in failed)), StepError)
     return kind(
         f"{len(failed)} steps failed",
@@ -95,7 +96,7 @@ def _partial(
         *(("missing", reference) for reference in missing),
     ][:40]
     details += [("put back", str(reference)) for reference in undone.restored[:20]]
-    details += [(f"not put back: {why}", str(reference)) for reference, why in undone.left[:20]]
+    details += [("not put back", f"{reference}: {why}") for reference, why in undone.left[:20]]
     hint = "run it again: it will do what is missing"
     if isinstance(result.error, InterruptedRunError):
         result.error.details, result.error.hint = tuple(details), hint

@@ -55,7 +55,7 @@ class Run:
                 return "unknown"
             case InterruptedRunError():
                 return "interrupted"
-            case PlanError() if self.result is None:
+            case PlanError():
                 return "refused"
             case _:
                 return "failed"

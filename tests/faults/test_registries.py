@@ -7,7 +7,7 @@ import pytest
 from tests.fakes.registry import image
 from tests.faults.actions import answer, first, manifests, refuse
 from tests.faults.exchange import Exchange
-from tests.faults.outcome import FAIL, OK, PARTIAL, REFUSED, UNTOUCHED, Judge, Observed, differs
+from tests.faults.outcome import FAIL, OK, PARTIAL, REFUSED, UNTOUCHED, Judge, Observed
 from tests.faults.project import NOWHERE, Project
 from tests.faults.proxy import Proxy
 
@@ -54,8 +54,9 @@ def test_f28_a_registry_dies_between_the_tags(both: Judge, second: Proxy) -> Non
 
     second.rule("PUT", manifests("1.0"), die)
     ran = both.expect(PARTIAL)
-    assert f"written: {both.project.targets['r']}" in ran.err
-    assert f"missing: {both.project.targets['s']}" in ran.err
+    said = " ".join(ran.err.split())
+    assert f"written: {both.project.targets['r']}" in said
+    assert f"missing: {both.project.targets['s']}" in said
 
 
 def test_f29_one_of_twenty_images_fails(
@@ -120,7 +121,6 @@ def test_f37_another_content_is_there(tagging: Judge) -> None:
     assert str(image("other").digest) in ran.err
 
 
-@differs("a version that is taken after the plan ends in 1 (nothing public changed), not in 3")
 def test_f37_another_content_was_there_first(tagging: Judge) -> None:
     """The registry keeps its tags: ours is refused, and what is there is somebody else's."""
     project = tagging.project

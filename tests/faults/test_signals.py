@@ -12,12 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.faults.actions import hold, manifests
-from tests.faults.outcome import OK, Codes, Judge, differs
+from tests.faults.outcome import OK, Codes, Judge
 from tests.faults.project import ROOT, Ended, Project
 
 UPLOAD = "/blobs/uploads/"
 CONTENT = r"/manifests/fp-[0-9a-f]+$"
-PARTLY = "a run that is stopped between its tags ends in 5 (partly published), not by its signal"
 
 POINTS = {
     "build": ("pushing", "", "", 0),
@@ -77,14 +76,11 @@ def slow_build(project: Project) -> None:
     dockerfile.write_text(f"FROM busybox:latest\nRUN echo {project.nonce} && sleep 60\n")
 
 
-def points(*, partly: bool) -> list[object]:
-    """The points; where a run is stopped after its first tag it does not end as it should yet."""
-    marks = {"between-tags": [differs(PARTLY)], "tag": [differs(PARTLY)]} if partly else {}
+def points() -> list[object]:
+    """The points in a run at which it is stopped."""
     engine = [pytest.mark.engine]
     return [
-        pytest.param(
-            point, marks=marks.get(point, []) + (engine if kind[0] == "pushing" else []), id=point
-        )
+        pytest.param(point, marks=engine if kind[0] == "pushing" else [], id=point)
         for point, kind in POINTS.items()
     ]
 
@@ -103,17 +99,17 @@ def stopped(held: Held, number: int) -> None:
     held.again()
 
 
-@pytest.mark.parametrize("point", points(partly=True))
+@pytest.mark.parametrize("point", points())
 def test_f45_interrupted(held: Held) -> None:
     stopped(held, signal.SIGINT)
 
 
-@pytest.mark.parametrize("point", points(partly=True))
+@pytest.mark.parametrize("point", points())
 def test_f46_terminated(held: Held) -> None:
     stopped(held, signal.SIGTERM)
 
 
-@pytest.mark.parametrize("point", points(partly=False))
+@pytest.mark.parametrize("point", points())
 def test_f47_killed(held: Held) -> None:
     held.signal(signal.SIGKILL)
     ran = held.end()
