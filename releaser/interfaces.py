@@ -162,6 +162,12 @@ class SourceRepository(Protocol):
         All commits where ``since`` is empty; none where there is no repository or no commit.
         """
 
+    def differences(self, commits: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        """The paths in which HEAD differs from each of ``commits`` (hashes), sorted.
+
+        They are as seen from the spec's folder; nothing where there is no repository or no commit.
+        """
+
     def file_at(self, revision: str, path: str) -> bytes | None:
         """A file of a commit, its path as seen from the spec's folder; ``None``: there is none.
 

@@ -20,6 +20,21 @@ from releaser.pipeline.request import Project
 from releaser.pipeline.selection import Selection
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What lies between two commits: ``paths`` differ from every one of those before."""
+
+    before: tuple[str, ...]
+    after: str
+    paths: Sequence[str]
+
+    @classmethod
+    def of(cls, commit: Commit) -> _Step:
+        """The step that a commit is; that it has no parent, or none here, is seen in its files."""
+        is_merge = len(commit.parents) > 1
+        return cls(commit.parents if is_merge else (f"{commit.sha}^",), commit.sha, commit.paths)
+
+
 @dataclass(frozen=True)
 class Changes:
     """The images of a project that each of some commits changed.
@@ -39,6 +54,10 @@ class Changes:
         """The images that a commit changed."""
         return self._changed.get(commit.sha, frozenset())
 
+    def between(self, start: str, end: str, paths: Sequence[str]) -> frozenset[str]:
+        """The images that are not the same in two commits, which differ in ``paths``."""
+        return self._touched(_Step((start,), end, paths))
+
     def among(self, changes: Iterable[Change], images: Iterable[str]) -> tuple[Change, ...]:
         """Those of ``changes`` that changed any of ``images``."""
         wanted = frozenset(images)
@@ -46,25 +65,33 @@ class Changes:
 
     @cached_property
     def _changed(self) -> Mapping[str, frozenset[str]]:
-        users = self._users()
-        kept: dict[frozenset[str], frozenset[str]] = {}
-        found = {}
-        for commit in self.commits:
-            own = frozenset(image for path in commit.paths for image in users.get(path, ()))
-            own |= self._by_spec(commit) | self._by_lock(commit)
-            if own not in kept:
-                kept[own] = frozenset(self.selection.graph.with_dependants(own))
-            found[commit.sha] = kept[own]
-        return found
+        self._learn({path for commit in self.commits for path in commit.paths})
+        return {one.sha: self._touched(_Step.of(one)) for one in self.commits}
 
-    def _users(self) -> Mapping[str, Sequence[str]]:
-        """The images that use each of the paths, all of them as seen from the spec's folder."""
-        paths = sorted({path for commit in self.commits for path in commit.paths})
-        users: dict[str, list[str]] = {}
-        for name, image in self.selection.resolved.items():
-            for path in self._used(image, paths):
-                users.setdefault(path, []).append(name)
-        return users
+    def _touched(self, step: _Step) -> frozenset[str]:
+        self._learn(step.paths)
+        own = frozenset(image for path in step.paths for image in self._users[path])
+        own |= self._by_spec(step) | self._by_lock(step)
+        if own not in self._kept:
+            self._kept[own] = frozenset(self.selection.graph.with_dependants(own))
+        return self._kept[own]
+
+    @cached_property
+    def _kept(self) -> dict[frozenset[str], frozenset[str]]:
+        return {}
+
+    @cached_property
+    def _users(self) -> dict[str, list[str]]:
+        """The images that use each path that is known, all as seen from the spec's folder."""
+        return {}
+
+    def _learn(self, paths: Iterable[str]) -> None:
+        """Find the images that use ``paths``."""
+        new = sorted(set(paths).difference(self._users))
+        self._users.update({path: [] for path in new})
+        for name, image in self.selection.resolved.items() if new else ():
+            for path in self._used(image, new):
+                self._users[path].append(name)
 
     def _used(self, image: ResolvedImage, paths: Sequence[str]) -> frozenset[str]:
         dockerfile = self._shown(image.dockerfile)
@@ -92,21 +119,27 @@ class Changes:
     def _shown(self, path: str) -> str:
         return posixpath.relpath(path, self.project.root)
 
-    def _by_spec(self, commit: Commit) -> frozenset[str]:
+    def _by_spec(self, step: _Step) -> frozenset[str]:
         name = posixpath.basename(self.project.at(()).file)
-        if name not in commit.paths:
+        if name not in step.paths:
             return frozenset()
-        before = self._images(commit, "^", name)
-        after = self._images(commit, "", name)
+        return self._unlike([self._images(one, name) for one in (*step.before, step.after)])
+
+    def _unlike(self, states: Sequence[Mapping[str, object] | None]) -> frozenset[str]:
+        """The images of which the last of ``states`` says something else than each one before."""
+        *before, after = states
         return frozenset(
             one
             for one in self.selection.resolved
-            if before is None or after is None or before.get(one) != after.get(one)
+            if all(
+                state is None or after is None or state.get(one) != after.get(one)
+                for state in before
+            )
         )
 
-    def _images(self, commit: Commit, parent: str, name: str) -> Mapping[str, object] | None:
+    def _images(self, revision: str, name: str) -> Mapping[str, object] | None:
         """What the spec said of each image, as far as it matters; ``None`` where it is unknown."""
-        text = self.source.file_at(commit.sha + parent, name)
+        text = self.source.file_at(revision, name)
         if text is None:
             return {}
         try:
@@ -116,26 +149,22 @@ class Changes:
         left_out = set(NOT_COUNTED)
         return {name: image.model_dump(exclude=left_out) for name, image in spec.images.items()}
 
-    def _by_lock(self, commit: Commit) -> frozenset[str]:
+    def _by_lock(self, step: _Step) -> frozenset[str]:
         name = f"{posixpath.splitext(posixpath.basename(self.project.at(()).file))[0]}.lock"
-        if name not in commit.paths:
+        if name not in step.paths:
             return frozenset()
-        before = self._locked(commit, "^", name)
-        after = self._locked(commit, "", name)
-        return frozenset(
-            one
-            for one, image in self.selection.resolved.items()
-            if before is None or after is None or _pins(image, before) != _pins(image, after)
-        )
+        return self._unlike([self._locked(one, name) for one in (*step.before, step.after)])
 
-    def _locked(self, commit: Commit, parent: str, name: str) -> Lock | None:
+    def _locked(self, revision: str, name: str) -> Mapping[str, object] | None:
+        """The digests that the lock gave each image's bases; ``None`` where it is unknown."""
         from releaser.loader import load_lock
 
-        text = self.source.file_at(commit.sha + parent, name)
+        text = self.source.file_at(revision, name)
         try:
-            return load_lock(text, name) if text is not None else Lock()
+            lock = load_lock(text, name) if text is not None else Lock()
         except SpecError:
             return None
+        return {one: _pins(image, lock) for one, image in self.selection.resolved.items()}
 
 
 def _pins(image: ResolvedImage, lock: Lock) -> list[Digest | None]:

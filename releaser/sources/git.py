@@ -13,7 +13,7 @@ from releaser.core.history import History
 from releaser.errors import SetupError
 from releaser.sources import ci
 from releaser.sources.git_checkout import Checkout
-from releaser.sources.git_history import read_file, read_history
+from releaser.sources.git_history import read_differences, read_file, read_history
 from releaser.sources.git_program import GitProgram, NoGitError, NoRepositoryError
 from releaser.sources.git_tag_writing import TagWriting
 
@@ -55,6 +55,20 @@ class GitSource:
         with suppress(NoGitError, NoRepositoryError):
             return read_history(self._git(), since)
         return History()
+
+    def differences(self, commits: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        """The paths in which HEAD differs from each of ``commits``, sorted.
+
+        They are as seen from the folder. Nothing without a repository or a commit. A file's mode
+        counts as its content does.
+
+        Raises:
+            SetupError: as for :meth:`facts`.
+            InternalError: one of ``commits`` is no commit's hash.
+        """
+        with suppress(NoGitError, NoRepositoryError):
+            return dict(read_differences(self._git(), commits))
+        return {}
 
     def file_at(self, revision: str, path: str) -> bytes | None:
         """A file of a commit, its path as seen from the folder; ``None``: there is none.

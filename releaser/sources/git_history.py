@@ -15,8 +15,10 @@ MAX_FILE = 16 << 20
 _HEADER = 1 << 10
 """More than git writes around a file."""
 
-_LONGEST_MARK = 5
-"""What git writes in front of a path: a letter, after a line break where it is a commit's first."""
+_MARK = re.compile(r"\n?[A-Z]*")
+"""What git writes in front of a path: a letter for each parent, after a line break where it is a
+commit's first. Of a merge the first mark has an empty field in front of it instead, and with no
+path that field stands alone. A hash has no such letter."""
 
 _BLOB = re.compile(rb"[0-9a-f]+ blob ([0-9]+)")
 _REVISION = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\^?")
@@ -24,10 +26,18 @@ _PLAIN = ("-c", "log.showSignature=false", "-c", "log.showRoot=true", "-c", "dif
 """Settings of people's own that would add to the log or leave something out of it."""
 
 _LOG = (
-    *_PLAIN, "log", "--topo-order", "-z", "--name-status", "--no-renames", "--no-ext-diff",
+    *_PLAIN, "log", "--topo-order", "-z", "-c", "--name-status", "--no-renames", "--no-ext-diff",
     "--ignore-submodules=none", "--no-color", "--no-notes", "--encoding=UTF-8",
     "--format=%H%x00%P%x00%ct%x00%B",
 )  # fmt: skip
+
+
+_DIFFERENCES = (
+    *_PLAIN, "diff-tree", "--stdin", "-r", "-z", "--always", "--name-status", "--no-renames",
+    "--no-ext-diff", "--ignore-submodules=none",
+)  # fmt: skip
+_AT_ONCE = 64
+"""Differences that one command is asked for: each may name all files."""
 
 
 def read_history(git: GitProgram, since: Sequence[str]) -> History:
@@ -56,6 +66,28 @@ def read_history(git: GitProgram, since: Sequence[str]) -> History:
     )
 
 
+def read_differences(
+    git: GitProgram, commits: Sequence[str]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Each of ``commits`` with the paths in which HEAD differs from it; nothing without a commit.
+
+    Raises:
+        NoGitError, NoRepositoryError, SetupError: as for :class:`GitProgram`.
+        InternalError: one of them is no commit's hash.
+    """
+    for commit in commits:
+        _check_revision(commit)
+    where, newest = place(git), head(git)
+    if newest is None:
+        return
+    for start in range(0, len(commits), _AT_ONCE):
+        some = commits[start : start + _AT_ONCE]
+        # Each line is a commit, and what is taken for its parent.
+        given = "".join(f"{newest[0]} {commit}\n" for commit in some)
+        said = git.checked(*_DIFFERENCES, given=given.encode()).out
+        yield from zip(some, _differences(said, _view(where.prefix)), strict=True)
+
+
 def read_file(git: GitProgram, revision: str, path: str) -> bytes | None:
     """A file of a commit, its path as seen from the program's folder; ``None``: there is none.
 
@@ -64,12 +96,16 @@ def read_file(git: GitProgram, revision: str, path: str) -> bytes | None:
         SetupError: the same, and where the file is larger than 16 MiB or not in this clone.
         InternalError: ``revision`` is neither a commit's hash nor one with ``^``.
     """
-    if not _REVISION.fullmatch(revision):
-        raise InternalError(f'"{revision}" is no commit\'s hash')
+    _check_revision(revision)
     inside = posixpath.normpath(place(git).prefix + path)
     if inside.startswith(("/", "../")) or inside in {".", ".."} or re.search(r"[\n\0]", inside):
         return None
     return _content(git, revision, inside)
+
+
+def _check_revision(revision: str) -> None:
+    if not _REVISION.fullmatch(revision):
+        raise InternalError(f'"{revision}" is no commit\'s hash')
 
 
 def _content(git: GitProgram, revision: str, path: str) -> bytes | None:
@@ -129,19 +165,32 @@ def _beside(git: GitProgram, newest: str, starts: Sequence[str]) -> tuple[Commit
 
 
 def _commits(log: str, seen: Callable[[str], str]) -> Iterator[Commit]:
-    """The commits of a log: four fields each, then a letter and a path for each change."""
+    """The commits of a log: four fields each, then a mark and a path for each change."""
     fields = log.split("\0")
     at, end = 0, len(fields) - 1
     while at < end:
         sha, parents, time, message = fields[at : at + 4]
         at += 4
         paths: list[str] = []
-        # A hash is longer than any mark, so that no message and no path is taken for one.
-        while at < end and len(fields[at]) <= _LONGEST_MARK:
-            paths.append(seen(fields[at + 1]))
-            at += 2
+        while at < end and _MARK.fullmatch(fields[at]):
+            if fields[at]:
+                paths.append(seen(fields[at + 1]))
+            at += 2 if fields[at] else 1
         found = tuple(sorted(paths))
         yield Commit(sha, tuple(parents.split()), int(time), message.strip(), found)
+
+
+def _differences(said: str, seen: Callable[[str], str]) -> Iterator[tuple[str, ...]]:
+    """The paths of each difference: a hash, then a mark and a path for each."""
+    fields = said.split("\0")
+    at, end = 0, len(fields) - 1
+    while at < end:
+        at += 1
+        paths: list[str] = []
+        while at < end and _MARK.fullmatch(fields[at]):
+            paths.append(seen(fields[at + 1]))
+            at += 2
+        yield tuple(sorted(paths))
 
 
 def _view(prefix: str) -> Callable[[str], str]:

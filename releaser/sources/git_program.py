@@ -113,14 +113,14 @@ class GitProgram:
         """
         return self._run(_READING, arguments, given, TIMEOUT, most or MAX_BYTES)
 
-    def checked(self, *arguments: str) -> Answer:
+    def checked(self, *arguments: str, given: bytes = b"") -> Answer:
         """The same for a command that must succeed.
 
         Raises:
             NoGitError, SetupError: as for :meth:`ask`, and where it fails.
             NoRepositoryError: there is no repository.
         """
-        answer = self.ask(*arguments)
+        answer = self.ask(*arguments, given=given)
         if answer.status != 0:
             raise refusal(answer)
         return answer

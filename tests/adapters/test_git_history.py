@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -127,18 +129,74 @@ def test_a_message_is_taken_for_nothing_else(repo: Repo, message: str) -> None:
     assert (second.message, second.paths) == ("second", ("a",))
 
 
-def test_a_merge_has_no_paths_of_its_own(repo: Repo) -> None:
-    base = repo.commit("base", a="0")
+def diverged(repo: Repo) -> tuple[str, str]:
+    """A file that the branches side and main changed in other ways; main is checked out."""
+    repo.commit("base", a="0\n", c="0\n")
     repo("checkout", "--quiet", "-b", "side")
-    side = repo.commit("side", a="1")
+    side = repo.commit("side", a="1\n")
     repo("checkout", "--quiet", "main")
-    main = repo.commit("main", b="1")
-    repo("merge", "--quiet", "--no-commit", "--no-ff", "side")
-    merge = repo.commit("merge", evil="1")
-    first, *rest, last = repo.source().history([]).commits
-    assert (first.sha, first.parents, first.paths) == (merge, (main, side), ())
-    assert {one.sha: one.paths for one in rest} == {main: ("b",), side: ("a",)}
-    assert last.sha == base
+    return repo.commit("main", a="2\n", b="2"), side
+
+
+@pytest.mark.parametrize(
+    ("options", "files", "paths"),
+    [
+        ((), {"a": "3"}, ("a",)),
+        ((), {"a": "1\n"}, ()),
+        ((), {"a": "2\n", "evil": "1"}, ("evil",)),
+        ((), {"a": "3", "\nM": "1", "0" * 40: ""}, ("\nM", "0" * 40, "a")),
+        (("--strategy=ours",), {}, ()),
+        (("--strategy-option=theirs",), {}, ()),
+        (("--strategy=ours",), {"c": "3"}, ("c",)),
+    ],
+)
+def test_a_merge_has_the_paths_that_no_parent_has_like_that(
+    repo: Repo, options: tuple[str, ...], files: dict[str, str], paths: tuple[str, ...]
+) -> None:
+    main, side = diverged(repo)
+    with suppress(subprocess.CalledProcessError):
+        repo("merge", "--quiet", "--no-commit", "--no-ff", *options, "side")
+    merge = repo.commit("merge", **files)
+    after = repo.commit("after", b="3")
+    newest, first, *rest = repo.source().history([]).commits
+    assert (newest.sha, newest.paths) == (after, ("b",))
+    assert (first.sha, first.parents, first.paths) == (merge, (main, side), paths)
+    assert {one.message: one.paths for one in rest} == {
+        "main": ("a", "b"), "side": ("a",), "base": ("a", "c"),
+    }  # fmt: skip
+
+
+def test_a_merge_of_many_parents(repo: Repo) -> None:
+    repo.commit("base")
+    names = [f"side{number}" for number in range(45)]
+    for name in names:
+        repo("checkout", "--quiet", "-b", name, "main")
+        repo.commit(name, **{name: "1"})
+    repo("checkout", "--quiet", "main")
+    repo("merge", "--quiet", "--no-commit", "--no-ff", *names)
+    repo.commit("merge", evil="1")
+    found = repo.source().history([]).commits
+    assert (len(found[0].parents), found[0].paths) == (46, ("evil",))
+    assert {one.message: one.paths for one in found[1:-1]} == {name: (name,) for name in names}
+
+
+def test_head_differs_from_what_a_merge_threw_away(repo: Repo) -> None:
+    main, side = diverged(repo)
+    repo("merge", "--quiet", "--strategy=ours", "side")
+    source = repo.source()
+    assert source.differences([side, main]) == {side: ("a", "b"), main: ()}
+    repo.commit("many", x__y="1", **{"\nM": "1"})
+    assert repo.source("x").differences([main]) == {main: ("../\nM", "y")}
+    (repo.folder / "x" / "y").chmod(0o755)
+    repo.commit("mode", x__y="1")
+    head = repo("rev-parse", "HEAD")
+    assert source.differences([head]) == {head: ()}
+    before = repo("rev-parse", "HEAD^")
+    assert source.differences([before]) == {before: ("x/y",)}
+    commits = repo("rev-list", "HEAD").split() * 40
+    assert len(source.differences(commits)) == 6
+    with pytest.raises(InternalError, match="no commit's hash"):
+        source.differences(["HEAD"])
 
 
 @pytest.mark.parametrize(

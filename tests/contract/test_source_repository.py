@@ -162,6 +162,14 @@ def test_what_every_tag_has_is_left_out(
     assert [one.message for one in found.since("v1.1.0")] == ["three"]
 
 
+def test_differences_are_those_of_head(released: Released) -> None:
+    source, one, two, three = released
+    assert source.differences([three, two, one]) == {
+        three: (), two: ("../b", "c"), one: ("../b", "c"),
+    }  # fmt: skip
+    assert source.differences([]) == {}
+
+
 def test_a_file_is_that_of_the_commit(released: Released) -> None:
     source, one, two, three = released
     assert source.file_at(two, "c") == source.file_at(f"{three}^", "c") == b"2"
@@ -187,5 +195,6 @@ def test_without_a_commit_there_is_no_history_and_nothing_to_tag(tmp_path: Path)
     for source in (FixedSource(), GitSource(str(tmp_path), {})):
         assert source.history([]) == History()
         assert source.file_at(SHA, "a") is None
+        assert source.differences([SHA]) == {}
         with pytest.raises(SetupError):
             source.write_tags({"v1": "x"}, push=False)
