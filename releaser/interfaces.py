@@ -174,11 +174,12 @@ class SourceRepository(Protocol):
         ``revision`` is a commit's hash, ``<hash>^`` its first parent.
         """
 
-    def write_tags(self, tags: Mapping[str, str], *, push: bool) -> None:
+    def write_tags(self, tags: Mapping[str, str], *, push: bool) -> tuple[str, ...]:
         """Write annotated tags at HEAD, each name with its message, all of them or none.
 
-        Where ``push``, they are pushed in one transaction to the remote (``origin``, else the only
-        one); where that fails, none is left here.
+        One that is at HEAD already is kept. Where ``push``, those that the remote (``origin``, else
+        the only one) lacks are pushed in one transaction; where that fails, or is interrupted, none
+        of those that were written is left here. What was written is returned, or what was pushed.
 
         Raises:
             PlanError: one of them exists already (at another commit: here or at the remote).

@@ -149,8 +149,13 @@ class Outlook:
         )
 
 
-def write_tags(outlook: Outlook, chosen: Sequence[Upcoming], *, push: bool, dirty: bool) -> None:
-    """Write the git tags of the next versions at HEAD, all of them or none.
+def write_tags(
+    outlook: Outlook, chosen: Sequence[Upcoming], *, push: bool, dirty: bool
+) -> tuple[str, ...]:
+    """Write the git tags of the next versions at HEAD, all of them or none; give their names.
+
+    Where ``push``, the version tags that are at HEAD already are pushed too, where the remote lacks
+    them, and what was pushed is given.
 
     Raises:
         PlanError: the tree has changes that HEAD lacks (unless ``dirty`` ones are let be), or a tag
@@ -172,5 +177,8 @@ def write_tags(outlook: Outlook, chosen: Sequence[Upcoming], *, push: bool, dirt
             hint="commit them, or pass --allow-dirty to leave them out",
         )
     tags = {one.tag: f"{one.name} {one.version}" for one in chosen if one.tag}
-    if tags:
-        outlook.adapters.source.write_tags(tags, push=push)
+    for one in chosen if push else ():
+        image = one.name if outlook.template.is_per_image else ""
+        for tag, version in outlook.tagged(image, source.tags):
+            tags.setdefault(tag, f"{one.name} {version}")
+    return outlook.adapters.source.write_tags(tags, push=push) if tags else ()

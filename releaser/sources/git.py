@@ -84,10 +84,11 @@ class GitSource:
             return read_file(self._git(), revision, path)
         return None
 
-    def write_tags(self, tags: Mapping[str, str], *, push: bool) -> None:
+    def write_tags(self, tags: Mapping[str, str], *, push: bool) -> tuple[str, ...]:
         """Write annotated tags at HEAD, each name with its message, all of them or none.
 
-        A tag that is at HEAD already is kept as it is, and pushed where ``push``.
+        A tag that is at HEAD already is kept as it is, and pushed where ``push`` and the remote
+        lacks it. What was written is returned, or where ``push`` what was pushed.
 
         Raises:
             PlanError: one of them exists already, at another commit here or at the remote.
@@ -95,7 +96,7 @@ class GitSource:
         """
         try:
             writing = TagWriting(self._git())
-            writing.write(tags, push=push)
+            return writing.write(tags, push=push)
         except NoGitError:
             raise SetupError("there is no git program", hint="install git") from None
         except NoRepositoryError:

@@ -79,13 +79,16 @@ class FixedSource:
         found = (self.files.get((one, path)) for one in (revision, *below))
         return next((text for text in found if text is not None), None)
 
-    def write_tags(self, tags: Mapping[str, str], *, push: bool) -> None:
+    def write_tags(self, tags: Mapping[str, str], *, push: bool) -> tuple[str, ...]:
         elsewhere = {*self.fixed.all_tags, *self.fixed.past_tags} - {*self.fixed.tags}
         taken = [name for name in tags if name in elsewhere]
         if taken:
             raise PlanError(f'git tag "{taken[0]}" exists already, at another commit')
         if self.fixed.commit is None:
             raise SetupError("there is no commit to write git tags at")
-        self.written.update(tags)
-        if push:
-            self.pushed.extend(tags)
+        known = {*self.fixed.tags, *self.written}
+        new = {name: message for name, message in tags.items() if name not in known}
+        self.written.update(new)
+        lacking = [name for name in tags if push and name not in self.pushed]
+        self.pushed.extend(lacking)
+        return tuple(lacking if push else new)
