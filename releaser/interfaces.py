@@ -168,10 +168,11 @@ class SourceRepository(Protocol):
         They are as seen from the spec's folder; nothing where there is no repository or no commit.
         """
 
-    def file_at(self, revision: str, path: str) -> bytes | None:
-        """A file of a commit, its path as seen from the spec's folder; ``None``: there is none.
+    def files_at(self, revisions: Sequence[str], path: str) -> tuple[bytes | None, ...]:
+        """A file of each commit, its path as seen from the spec's folder; ``None``: there is none.
 
-        ``revision`` is a commit's hash, ``<hash>^`` its first parent.
+        A revision is a commit's hash, ``<hash>^`` its first parent. Where the file is the same in
+        several, its bytes are there once.
         """
 
     def write_tags(self, tags: Mapping[str, str], *, push: bool) -> tuple[str, ...]:

@@ -127,6 +127,36 @@ def test_the_spec_counts_for_the_images_of_which_it_says_something_else() -> Non
     assert set(versions(made).values()) == {"1.0.1-dev.1.gbbbbbbb"}
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [
+        ("context: tools", "context: tools, args: {A: b}", {"tools"}),
+        ("context: tools", "context: tools, tags: x", set()),
+        ("  tools:", "  # new\n  tools:", set()),
+        ("  tools: {context: tools}", "  tools:\n    context: tools", set()),
+        ("  api: {context: api}\n", "", {"api"}),
+        (
+            "  api: {context: api}\n",
+            "  api: {context: api, nonsense: 1}\n",
+            {"base", "api", "tools"},
+        ),
+        ("images:\n", "vars: {x: y}\nimages:\n", set()),
+        ("images:\n", "defaults2: 1\nimages:\n", {"base", "api", "tools"}),
+        ("defaults: {", "defaults: {args: {A: b}, ", {"base", "api", "tools"}),
+        ("{context: base}", "&base {context: base}", set()),
+        ("{context: base}", "&base {context: base, args: {A: b}}", {"base", "api"}),
+    ],
+)
+def test_the_spec_counts_by_what_it_says_and_not_by_how(
+    old: str, new: str, changed: set[str]
+) -> None:
+    made = world(START, commit("b", "a", "change", "images.yaml"), **TAGGED)
+    assert old in SPEC
+    made.revisions[sha("b"), "images.yaml"] = SPEC.encode()
+    made.revisions[sha("b") + "^", "images.yaml"] = SPEC.replace(old, new).encode()
+    assert {name for name, version in versions(made).items() if version != "1.0.0"} == changed
+
+
 def test_the_lock_counts_for_what_stands_on_what_moved() -> None:
     made = world(START, commit("b", "a", "lock", "images.lock"), **TAGGED)
     assert set(versions(made).values()) == {"1.0.0"}  # there was none, and there is none

@@ -8,16 +8,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from releaser.core.fingerprint import NOT_COUNTED
 from releaser.core.history import Commit
-from releaser.core.lock import Lock
-from releaser.core.oci import Digest
 from releaser.core.resolve import ResolvedImage
 from releaser.core.versioning.conventional import Change
-from releaser.errors import SpecError
 from releaser.interfaces import Contexts, SourceRepository
 from releaser.pipeline.request import Project
 from releaser.pipeline.selection import Selection
+from releaser.pipeline.states import States
+
+Files = dict[tuple[str, str], bytes | None]
+"""Files by the commit and the path."""
+
+_AT_ONCE = 128
+"""Commits whose files are in memory together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,11 @@ class _Step:
         """The step that a commit is; that it has no parent, or none here, is seen in its files."""
         is_merge = len(commit.parents) > 1
         return cls(commit.parents if is_merge else (f"{commit.sha}^",), commit.sha, commit.paths)
+
+    @property
+    def revisions(self) -> tuple[str, ...]:
+        """All of its commits, the last one behind those before."""
+        return (*self.before, self.after)
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,9 @@ class Changes:
 
     def between(self, start: str, end: str, paths: Sequence[str]) -> frozenset[str]:
         """The images that are not the same in two commits, which differ in ``paths``."""
-        return self._touched(_Step((start,), end, paths))
+        self._learn(paths)
+        step = _Step((start,), end, paths)
+        return self._touched(step, self._files([step]))
 
     def among(self, changes: Iterable[Change], images: Iterable[str]) -> tuple[Change, ...]:
         """Those of ``changes`` that changed any of ``images``."""
@@ -66,12 +76,16 @@ class Changes:
     @cached_property
     def _changed(self) -> Mapping[str, frozenset[str]]:
         self._learn({path for commit in self.commits for path in commit.paths})
-        return {one.sha: self._touched(_Step.of(one)) for one in self.commits}
+        found = {}
+        for start in range(0, len(self.commits), _AT_ONCE):
+            steps = [_Step.of(one) for one in self.commits[start : start + _AT_ONCE]]
+            files = self._files(steps)
+            found.update({step.after: self._touched(step, files) for step in steps})
+        return found
 
-    def _touched(self, step: _Step) -> frozenset[str]:
-        self._learn(step.paths)
+    def _touched(self, step: _Step, files: Files) -> frozenset[str]:
         own = frozenset(image for path in step.paths for image in self._users[path])
-        own |= self._by_spec(step) | self._by_lock(step)
+        own |= self._by_spec(step, files) | self._by_lock(step, files)
         if own not in self._kept:
             self._kept[own] = frozenset(self.selection.graph.with_dependants(own))
         return self._kept[own]
@@ -119,57 +133,36 @@ class Changes:
     def _shown(self, path: str) -> str:
         return posixpath.relpath(path, self.project.root)
 
-    def _by_spec(self, step: _Step) -> frozenset[str]:
-        name = posixpath.basename(self.project.at(()).file)
-        if name not in step.paths:
+    @cached_property
+    def _states(self) -> States:
+        return States(self.project, self.selection.resolved)
+
+    def _by_spec(self, step: _Step, files: Files) -> frozenset[str]:
+        if self._spec not in step.paths:
             return frozenset()
-        return self._unlike([self._images(one, name) for one in (*step.before, step.after)])
+        return self._states.unlike_spec([files[one, self._spec] for one in step.revisions])
 
-    def _unlike(self, states: Sequence[Mapping[str, object] | None]) -> frozenset[str]:
-        """The images of which the last of ``states`` says something else than each one before."""
-        *before, after = states
-        return frozenset(
-            one
-            for one in self.selection.resolved
-            if all(
-                state is None or after is None or state.get(one) != after.get(one)
-                for state in before
-            )
-        )
-
-    def _images(self, revision: str, name: str) -> Mapping[str, object] | None:
-        """What the spec said of each image, as far as it matters; ``None`` where it is unknown."""
-        text = self.source.file_at(revision, name)
-        if text is None:
-            return {}
-        try:
-            spec = self.project.read(text)
-        except SpecError:
-            return None
-        left_out = set(NOT_COUNTED)
-        return {name: image.model_dump(exclude=left_out) for name, image in spec.images.items()}
-
-    def _by_lock(self, step: _Step) -> frozenset[str]:
-        name = f"{posixpath.splitext(posixpath.basename(self.project.at(()).file))[0]}.lock"
-        if name not in step.paths:
+    def _by_lock(self, step: _Step, files: Files) -> frozenset[str]:
+        if self._lock not in step.paths:
             return frozenset()
-        return self._unlike([self._locked(one, name) for one in (*step.before, step.after)])
+        return self._states.unlike_lock([files[one, self._lock] for one in step.revisions])
 
-    def _locked(self, revision: str, name: str) -> Mapping[str, object] | None:
-        """The digests that the lock gave each image's bases; ``None`` where it is unknown."""
-        from releaser.loader import load_lock
+    def _files(self, steps: Sequence[_Step]) -> Files:
+        """The spec and the lock on both sides of the steps that changed them."""
+        found: Files = {}
+        for path in (self._spec, self._lock):
+            revisions = {one for step in steps if path in step.paths for one in step.revisions}
+            texts = self.source.files_at(sorted(revisions), path) if revisions else ()
+            found.update(zip([(one, path) for one in sorted(revisions)], texts, strict=True))
+        return found
 
-        text = self.source.file_at(revision, name)
-        try:
-            lock = load_lock(text, name) if text is not None else Lock()
-        except SpecError:
-            return None
-        return {one: _pins(image, lock) for one, image in self.selection.resolved.items()}
+    @cached_property
+    def _spec(self) -> str:
+        return posixpath.basename(self.project.at(()).file)
 
-
-def _pins(image: ResolvedImage, lock: Lock) -> list[Digest | None]:
-    found = (lock.of(base.reference) for base in image.bases)
-    return [one.digest if one else None for one in found]
+    @cached_property
+    def _lock(self) -> str:
+        return f"{posixpath.splitext(self._spec)[0]}.lock"
 
 
 def _within(paths: Sequence[str], start: str) -> Sequence[str]:

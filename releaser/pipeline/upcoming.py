@@ -100,9 +100,15 @@ class Outlook:
 
     def last(self, image: str, *, final: bool = False) -> str | None:
         """The tag of the highest version in HEAD's history; a ``final`` one is no prerelease."""
-        found = self.tagged(image, self.seen.source.past_tags)
-        kept = [(one, tag) for tag, one in found if not (final and one.prerelease)]
-        return max(kept)[1] if kept else None
+        if (image, final) not in self._lasts:
+            found = self.tagged(image, self.seen.source.past_tags)
+            kept = [(one, tag) for tag, one in found if not (final and one.prerelease)]
+            self._lasts[image, final] = max(kept)[1] if kept else None
+        return self._lasts[image, final]
+
+    @cached_property
+    def _lasts(self) -> dict[tuple[str, bool], str | None]:
+        return {}
 
     def tagged(self, image: str, tags: Sequence[str]) -> Iterable[tuple[str, Version]]:
         """Those of the sorted ``tags`` that name a version of an image, each with it."""
@@ -116,12 +122,14 @@ class Outlook:
         return self._touched.among(self._said_since(tag), images)
 
     def _said_since(self, tag: str | None) -> tuple[Change, ...]:
-        if tag not in self._kept:
-            self._kept[tag] = changes_of(self.history.since(tag))
-        return self._kept[tag]
+        start = self.history.tags[tag] if tag else None
+        if start not in self._kept:
+            self._kept[start] = changes_of(self.history.since(tag))
+        return self._kept[start]
 
     @cached_property
     def _kept(self) -> dict[str | None, tuple[Change, ...]]:
+        """What was said since a commit."""
         return {}
 
     @cached_property

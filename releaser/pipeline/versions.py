@@ -152,7 +152,15 @@ class Versioner:
 
     def commits(self, image: str, tag: str | None) -> Sequence[Commit]:
         """The commits since ``tag`` that changed an image, the newest first."""
-        return [one for one in self.history.since(tag) if image in self.changes.of(one)]
+        start = self.history.tags[tag] if tag else None
+        if start not in self._after:
+            self._after[start] = self.history.since(tag)
+        return [one for one in self._after[start] if image in self.changes.of(one)]
+
+    @cached_property
+    def _after(self) -> dict[str | None, tuple[Commit, ...]]:
+        """The commits since a commit."""
+        return {}
 
     @cached_property
     def history(self) -> History:

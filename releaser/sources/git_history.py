@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from releaser.core.history import Commit, History
 from releaser.errors import InternalError, SetupError
 from releaser.sources.git_checkout import all_tags, head, place
-from releaser.sources.git_program import GitProgram, TooMuchError, refusal
+from releaser.sources.git_program import GitProgram, refusal
 
 MAX_FILE = 16 << 20
-_HEADER = 1 << 10
-"""More than git writes around a file."""
-
 _MARK = re.compile(r"\n?[A-Z]*")
 """What git writes in front of a path: a letter for each parent, after a line break where it is a
 commit's first. Of a merge the first mark has an empty field in front of it instead, and with no
 path that field stands alone. A hash has no such letter."""
 
-_BLOB = re.compile(rb"[0-9a-f]+ blob ([0-9]+)")
+_BLOB = re.compile(rb"([0-9a-f]+) blob ([0-9]+)")
+_NO_FILE = re.compile(rb"(?:dangling|loop|notdir|symlink) ([0-9]+)")
+_CHUNK = 64 << 20
+"""How much of files is read at once, where they are many."""
 _REVISION = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\^?")
 _PLAIN = ("-c", "log.showSignature=false", "-c", "log.showRoot=true", "-c", "diff.relative=false")
 """Settings of people's own that would add to the log or leave something out of it."""
@@ -88,19 +89,22 @@ def read_differences(
         yield from zip(some, _differences(said, _view(where.prefix)), strict=True)
 
 
-def read_file(git: GitProgram, revision: str, path: str) -> bytes | None:
-    """A file of a commit, its path as seen from the program's folder; ``None``: there is none.
+def read_files(git: GitProgram, revisions: Sequence[str], path: str) -> tuple[bytes | None, ...]:
+    """A file of each commit, its path as seen from the program's folder; ``None``: there is none.
 
     Raises:
         NoGitError, NoRepositoryError: as for :class:`GitProgram`.
         SetupError: the same, and where the file is larger than 16 MiB or not in this clone.
-        InternalError: ``revision`` is neither a commit's hash nor one with ``^``.
+        InternalError: a revision is neither a commit's hash nor one with ``^``.
     """
-    _check_revision(revision)
+    for revision in revisions:
+        _check_revision(revision)
     inside = posixpath.normpath(place(git).prefix + path)
     if inside.startswith(("/", "../")) or inside in {".", ".."} or re.search(r"[\n\0]", inside):
-        return None
-    return _content(git, revision, inside)
+        return (None,) * len(revisions)
+    blobs = list(_blobs(git, revisions, inside))
+    contents = _contents(git, {blob.sha: blob.size for blob in blobs if blob})
+    return tuple(contents[blob.sha] if blob else None for blob in blobs)
 
 
 def _check_revision(revision: str) -> None:
@@ -108,25 +112,57 @@ def _check_revision(revision: str) -> None:
         raise InternalError(f'"{revision}" is no commit\'s hash')
 
 
-def _content(git: GitProgram, revision: str, path: str) -> bytes | None:
-    """The bytes of the file at ``path`` in a commit; ``None`` where it is no file."""
-    name = f"{revision}:{path}"
-    given = name.encode(errors="surrogateescape") + b"\n"
-    command = ("cat-file", "--batch", "--follow-symlinks")
-    try:
-        answer = git.ask(*command, given=given, most=MAX_FILE + _HEADER)
-    except TooMuchError:
-        raise _too_large(name) from None
-    if answer.status != 0:
-        raise refusal(answer)
-    header, _, content = answer.content.partition(b"\n")
-    if header.endswith(b" missing"):
-        _check_absent(git, revision, path)
-    blob = _BLOB.fullmatch(header)
-    size = int(blob[1]) if blob else 0
-    if size > MAX_FILE:
-        raise _too_large(name)
-    return content[:size] if blob else None
+@dataclass(frozen=True, slots=True)
+class _Blob:
+    """A file's content by its hash, and its size."""
+
+    sha: str
+    size: int
+
+
+def _blobs(git: GitProgram, revisions: Sequence[str], path: str) -> Iterator[_Blob | None]:
+    """What is at ``path`` in each commit, symbolic links followed; ``None`` where it is no file."""
+    given = "".join(f"{one}:{path}\n" for one in revisions).encode(errors="surrogateescape")
+    said = git.checked("cat-file", "--batch-check", "--follow-symlinks", given=given).content
+    at = 0
+    for revision in revisions:
+        end = said.index(b"\n", at)
+        header, at = said[at:end], end + 1
+        blob, led = _BLOB.fullmatch(header), _NO_FILE.fullmatch(header)
+        # Where a link leads to no file, what it says follows on lines of its own.
+        at += int(led[1]) + 1 if led else 0
+        if header.endswith(b" missing"):
+            _check_absent(git, revision, path)
+        if blob and int(blob[2]) > MAX_FILE:
+            raise SetupError(f'"{revision}:{path}" is larger than {MAX_FILE >> 20} MiB')
+        yield _Blob(blob[1].decode(), int(blob[2])) if blob else None
+
+
+def _contents(git: GitProgram, sizes: Mapping[str, int]) -> dict[str, bytes]:
+    """The content of each blob; ``sizes`` are theirs."""
+    found: dict[str, bytes] = {}
+    some: list[str] = []
+    for sha, size in sizes.items():
+        if some and sum(sizes[one] for one in some) + size > _CHUNK:
+            found.update(_read(git, some))
+            some = []
+        some.append(sha)
+    return {**found, **dict(_read(git, some))}
+
+
+def _read(git: GitProgram, blobs: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    if not blobs:
+        return
+    said = git.checked("cat-file", "--batch", given="".join(f"{one}\n" for one in blobs).encode())
+    at = 0
+    for sha in blobs:
+        end = said.content.index(b"\n", at)
+        header = _BLOB.fullmatch(said.content[at:end])
+        if header is None:
+            raise SetupError(f'git cannot read the file "{sha}"', hint="git fsck says more")
+        at = end + 1 + int(header[2])
+        yield sha, said.content[end + 1 : at]
+        at += 1
 
 
 def _check_absent(git: GitProgram, revision: str, path: str) -> None:
@@ -137,10 +173,6 @@ def _check_absent(git: GitProgram, revision: str, path: str) -> None:
             f'the clone lacks the content of "{revision}:{path}"',
             hint="it is a partial clone: clone without --filter, or git fetch --refetch",
         )
-
-
-def _too_large(name: str) -> SetupError:
-    return SetupError(f'"{name}" is larger than {MAX_FILE >> 20} MiB')
 
 
 def _shared(git: GitProgram, starts: Sequence[str]) -> list[str]:

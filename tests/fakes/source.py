@@ -72,7 +72,10 @@ class FixedSource:
         everything = replace(self.fixed_history, tags={"": commit})
         return {path for one in everything.since("") for path in one.paths}
 
-    def file_at(self, revision: str, path: str) -> bytes | None:
+    def files_at(self, revisions: Sequence[str], path: str) -> tuple[bytes | None, ...]:
+        return tuple(self._file_at(one, path) for one in revisions)
+
+    def _file_at(self, revision: str, path: str) -> bytes | None:
         below = [
             f"{one.sha}^" for one in self.fixed_history.commits if one.parents[:1] == (revision,)
         ]
