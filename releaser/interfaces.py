@@ -192,17 +192,25 @@ class SourceRepository(Protocol):
         All commits where ``since`` is empty; none where there is no repository or no commit.
         """
 
-    def file_at(self, revision: str, path: str) -> bytes | None:
-        """A file of a commit, its path as seen from the spec's folder; ``None``: there is none.
+    def differences(self, commits: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        """The paths in which HEAD differs from each of ``commits`` (hashes), sorted.
 
-        ``revision`` is a commit's hash, ``<hash>^`` its first parent.
+        They are as seen from the spec's folder; nothing where there is no repository or no commit.
         """
 
-    def write_tags(self, tags: Mapping[str, str], *, push: bool) -> None:
+    def files_at(self, revisions: Sequence[str], path: str) -> tuple[bytes | None, ...]:
+        """A file of each commit, its path as seen from the spec's folder; ``None``: there is none.
+
+        A revision is a commit's hash, ``<hash>^`` its first parent. Where the file is the same in
+        several, its bytes are there once.
+        """
+
+    def write_tags(self, tags: Mapping[str, str], *, push: bool) -> tuple[str, ...]:
         """Write annotated tags at HEAD, each name with its message, all of them or none.
 
-        Where ``push``, they are pushed in one transaction to the remote (``origin``, else the only
-        one); where that fails, none is left here.
+        One that is at HEAD already is kept. Where ``push``, those that the remote (``origin``, else
+        the only one) lacks are pushed in one transaction; where that fails, or is interrupted, none
+        of those that were written is left here. What was written is returned, or what was pushed.
 
         Raises:
             PlanError: one of them exists already (at another commit: here or at the remote).

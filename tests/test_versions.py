@@ -127,6 +127,36 @@ def test_the_spec_counts_for_the_images_of_which_it_says_something_else() -> Non
     assert set(versions(made).values()) == {"1.0.1-dev.1.gbbbbbbb"}
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [
+        ("context: tools", "context: tools, args: {A: b}", {"tools"}),
+        ("context: tools", "context: tools, tags: x", set()),
+        ("  tools:", "  # new\n  tools:", set()),
+        ("  tools: {context: tools}", "  tools:\n    context: tools", set()),
+        ("  api: {context: api}\n", "", {"api"}),
+        (
+            "  api: {context: api}\n",
+            "  api: {context: api, nonsense: 1}\n",
+            {"base", "api", "tools"},
+        ),
+        ("images:\n", "vars: {x: y}\nimages:\n", set()),
+        ("images:\n", "defaults2: 1\nimages:\n", {"base", "api", "tools"}),
+        ("defaults: {", "defaults: {args: {A: b}, ", {"base", "api", "tools"}),
+        ("{context: base}", "&base {context: base}", set()),
+        ("{context: base}", "&base {context: base, args: {A: b}}", {"base", "api"}),
+    ],
+)
+def test_the_spec_counts_by_what_it_says_and_not_by_how(
+    old: str, new: str, changed: set[str]
+) -> None:
+    made = world(START, commit("b", "a", "change", "images.yaml"), **TAGGED)
+    assert old in SPEC
+    made.revisions[sha("b"), "images.yaml"] = SPEC.encode()
+    made.revisions[sha("b") + "^", "images.yaml"] = SPEC.replace(old, new).encode()
+    assert {name for name, version in versions(made).items() if version != "1.0.0"} == changed
+
+
 def test_the_lock_counts_for_what_stands_on_what_moved() -> None:
     made = world(START, commit("b", "a", "lock", "images.lock"), **TAGGED)
     assert set(versions(made).values()) == {"1.0.0"}  # there was none, and there is none
@@ -154,6 +184,59 @@ def test_the_distance_is_that_of_the_image() -> None:
         "api": "1.0.1-dev.2.gddddddd",
         "tools": "1.0.1-dev.1.gccccccc",
     }
+
+
+def merged(*paths: str, **tags: str) -> World:
+    """A project of which HEAD is a merge that differs from both of its parents in ``paths``."""
+    merge = Commit(sha("d"), (sha("b"), sha("c")), 1_700_000_000, "Merge branch 'hot'", paths)
+    here, there = commit("b", "a", "x", "README.md"), commit("c", "a", "x", "tools/x")
+    return world(START, here, there, merge, **TAGGED, **tags)
+
+
+def test_a_merge_counts_for_what_it_changes_itself() -> None:
+    assert versions(merged("base/f")) == {
+        "base": "1.0.1-dev.1.gddddddd",
+        "api": "1.0.1-dev.1.gddddddd",
+        "tools": "1.0.1-dev.1.gccccccc",
+    }
+
+
+def test_a_merge_counts_for_what_its_spec_says_other_than_both_parents() -> None:
+    made = merged("images.yaml")
+    with_tools, with_api = (
+        SPEC.replace(f"context: {name}", f"context: {name}, args: {{A: b}}").encode()
+        for name in ("tools", "api")
+    )
+    made.revisions = {
+        (sha("d"), "images.yaml"): with_api,
+        **dict.fromkeys([(sha(one), "images.yaml") for one in "ab"], SPEC.encode()),
+        (sha("c"), "images.yaml"): with_tools,
+    }
+    made.spec = with_api.decode()
+    assert versions(made) == {
+        "base": "1.0.0", "api": "1.0.1-dev.1.gddddddd", "tools": "1.0.1-dev.1.gccccccc",
+    }  # fmt: skip
+
+
+def test_an_image_is_not_kept_where_a_merge_threw_away_what_its_tag_has() -> None:
+    made = merged(tools__1_0_2="c")
+    assert versions(made)["tools"] == "1.0.2"
+    made.apart[sha("c")] = ("tools/README.md", "README.md")
+    assert versions(made)["tools"] == "1.0.2"
+    made.apart[sha("c")] = ("tools/x", "README.md")
+    assert versions(made) == {"base": "1.0.0", "api": "1.0.0", "tools": "1.0.3-dev.1.gddddddd"}
+
+
+def test_an_image_is_not_kept_where_what_it_stands_on_is_not_that_of_its_tag() -> None:
+    made = merged(api__1_0_2="c")
+    made.apart[sha("c")] = ("base/f",)
+    assert versions(made) == {
+        "base": "1.0.0", "api": "1.0.3-dev.1.gddddddd", "tools": "1.0.1-dev.1.gccccccc",
+    }  # fmt: skip
+    made.apart[sha("c")] = ("images.yaml",)
+    made.revisions[sha("c"), "images.yaml"] = SPEC.replace("base}", "base, args: {A: b}}").encode()
+    made.revisions[sha("d"), "images.yaml"] = SPEC.encode()
+    assert versions(made)["api"] == "1.0.3-dev.1.gddddddd"
 
 
 def test_a_new_image_counts_all_commits() -> None:

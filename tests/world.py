@@ -88,6 +88,7 @@ class World:
         self.lock: Lock | None = None
         self.history = History()
         self.revisions: dict[tuple[str, str], bytes] = {}
+        self.apart: dict[str, tuple[str, ...]] = {}
         self._contents: dict[Digest, Image] = {}
 
     def _store(self, step: BuildStep, image_id: Digest) -> None:
@@ -117,7 +118,7 @@ class World:
     def adapters(self) -> Adapters:
         """The fakes, put together."""
         return Adapters(
-            source=FixedSource(self.source, self.history, self.revisions),
+            source=FixedSource(self.source, self.history, self.revisions, self.apart),
             contexts=MemoryContexts(self.files, self.modes),
             registry=self.registry,
             engine=lambda: self.engine,

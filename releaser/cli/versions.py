@@ -12,6 +12,7 @@ from releaser.cli import options
 from releaser.cli.compose import adapters, load_project
 from releaser.cli.concerns import say_concerns
 from releaser.cli.options import DataFormat
+from releaser.cli.signals import handled
 from releaser.core.version import Version
 from releaser.errors import SpecError
 from releaser.pipeline import Request
@@ -44,8 +45,10 @@ def version(
     request = Request(tuple(images or ()), version=version)
     outlook = Outlook(project, adapters(project), request)
     found = outlook.upcoming(prerelease)
+    written: tuple[str, ...] = ()
     if tag:
-        write_tags(outlook, found, push=push, dirty=allow_dirty)
+        with handled():
+            written = write_tags(outlook, found, push=push, dirty=allow_dirty)
     if output_format is DataFormat.JSON:
         data = versions_json(project.spec.project, found)
         sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
@@ -53,7 +56,7 @@ def version(
         sys.stdout.write(versions_text(found))
     say_concerns(outlook.concerns)
     if tag:
-        _say_written([one.tag for one in found if one.tag], push=push)
+        _say_written(written, push=push)
 
 
 def _check_prerelease(name: str, decided: str | None) -> None:
@@ -70,6 +73,6 @@ def _check_prerelease(name: str, decided: str | None) -> None:
         )
 
 
-def _say_written(tags: list[str], *, push: bool) -> None:
+def _say_written(tags: tuple[str, ...], *, push: bool) -> None:
     what = f"{'pushed' if push else 'wrote'} {', '.join(tags)}" if tags else "nothing to tag"
     sys.stderr.write(what + "\n")

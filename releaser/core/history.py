@@ -11,7 +11,8 @@ class Commit:
     """One commit: its whole hash, its parents, its time in seconds since 1970, its message.
 
     ``paths`` are those that it changed against its parent, as seen from the spec's folder (what
-    lies outside begins with ``../``), sorted; a merge has none of its own.
+    lies outside begins with ``../``), sorted; of a merge those in which it differs from all of its
+    parents.
     """
 
     sha: str

@@ -74,13 +74,12 @@ class Changelogs:
         """What came out with every version; ``image`` is the one whose tags count, if not all."""
         found = self.outlook.tagged(image, self.outlook.seen.source.past_tags)
         versions = {tag: version for version, tag in sorted((v, tag) for tag, v in found)}
-        groups = came_out(self._history, tuple(versions))
+        said = self._said(tuple(versions))
         releases = [
-            self._release(tag, versions[tag], self._changes.among(changes_of(commits), images))
-            for tag, commits in groups.items()
-            if tag is not None
+            self._release(tag, version, self._changes.among(changes, images))
+            for (tag, version), changes in zip(versions.items(), said, strict=False)
         ]
-        rest = self._changes.among(changes_of(groups[None]), images)
+        rest = self._changes.among(said[-1], images)
         newest = self._newest(image, images, rest, day)
         return tuple(reversed([*releases, *newest]))
 
@@ -95,6 +94,18 @@ class Changelogs:
 
     def _release(self, tag: str, version: Version, changes: tuple[Change, ...]) -> Release:
         return Release(version, _day(self._times[self._history.tags[tag]]), tag, changes)
+
+    def _said(self, tags: tuple[str, ...]) -> tuple[tuple[Change, ...], ...]:
+        """What the commits say that came out with each of ``tags``, and last those of HEAD."""
+        at = tuple(self._history.tags[tag] for tag in tags)
+        if at not in self._known:
+            groups = came_out(self._history, tags)
+            self._known[at] = tuple(changes_of(groups[tag]) for tag in (*tags, None))
+        return self._known[at]
+
+    @cached_property
+    def _known(self) -> dict[tuple[str, ...], tuple[tuple[Change, ...], ...]]:
+        return {}
 
     @cached_property
     def _history(self) -> History:

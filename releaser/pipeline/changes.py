@@ -8,16 +8,39 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from releaser.core.fingerprint import NOT_COUNTED
 from releaser.core.history import Commit
-from releaser.core.lock import Lock
-from releaser.core.oci import Digest
 from releaser.core.resolve import ResolvedImage
 from releaser.core.versioning.conventional import Change
-from releaser.errors import SpecError
 from releaser.interfaces import Contexts, SourceRepository
 from releaser.pipeline.request import Project
 from releaser.pipeline.selection import Selection
+from releaser.pipeline.states import States
+
+Files = dict[tuple[str, str], bytes | None]
+"""Files by the commit and the path."""
+
+_AT_ONCE = 128
+"""Commits whose files are in memory together."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What lies between two commits: ``paths`` differ from every one of those before."""
+
+    before: tuple[str, ...]
+    after: str
+    paths: Sequence[str]
+
+    @classmethod
+    def of(cls, commit: Commit) -> _Step:
+        """The step that a commit is; that it has no parent, or none here, is seen in its files."""
+        is_merge = len(commit.parents) > 1
+        return cls(commit.parents if is_merge else (f"{commit.sha}^",), commit.sha, commit.paths)
+
+    @property
+    def revisions(self) -> tuple[str, ...]:
+        """All of its commits, the last one behind those before."""
+        return (*self.before, self.after)
 
 
 @dataclass(frozen=True)
@@ -39,6 +62,12 @@ class Changes:
         """The images that a commit changed."""
         return self._changed.get(commit.sha, frozenset())
 
+    def between(self, start: str, end: str, paths: Sequence[str]) -> frozenset[str]:
+        """The images that are not the same in two commits, which differ in ``paths``."""
+        self._learn(paths)
+        step = _Step((start,), end, paths)
+        return self._touched(step, self._files([step]))
+
     def among(self, changes: Iterable[Change], images: Iterable[str]) -> tuple[Change, ...]:
         """Those of ``changes`` that changed any of ``images``."""
         wanted = frozenset(images)
@@ -46,25 +75,37 @@ class Changes:
 
     @cached_property
     def _changed(self) -> Mapping[str, frozenset[str]]:
-        users = self._users()
-        kept: dict[frozenset[str], frozenset[str]] = {}
+        self._learn({path for commit in self.commits for path in commit.paths})
         found = {}
-        for commit in self.commits:
-            own = frozenset(image for path in commit.paths for image in users.get(path, ()))
-            own |= self._by_spec(commit) | self._by_lock(commit)
-            if own not in kept:
-                kept[own] = frozenset(self.selection.graph.with_dependants(own))
-            found[commit.sha] = kept[own]
+        for start in range(0, len(self.commits), _AT_ONCE):
+            steps = [_Step.of(one) for one in self.commits[start : start + _AT_ONCE]]
+            files = self._files(steps)
+            found.update({step.after: self._touched(step, files) for step in steps})
         return found
 
-    def _users(self) -> Mapping[str, Sequence[str]]:
-        """The images that use each of the paths, all of them as seen from the spec's folder."""
-        paths = sorted({path for commit in self.commits for path in commit.paths})
-        users: dict[str, list[str]] = {}
-        for name, image in self.selection.resolved.items():
-            for path in self._used(image, paths):
-                users.setdefault(path, []).append(name)
-        return users
+    def _touched(self, step: _Step, files: Files) -> frozenset[str]:
+        own = frozenset(image for path in step.paths for image in self._users[path])
+        own |= self._by_spec(step, files) | self._by_lock(step, files)
+        if own not in self._kept:
+            self._kept[own] = frozenset(self.selection.graph.with_dependants(own))
+        return self._kept[own]
+
+    @cached_property
+    def _kept(self) -> dict[frozenset[str], frozenset[str]]:
+        return {}
+
+    @cached_property
+    def _users(self) -> dict[str, list[str]]:
+        """The images that use each path that is known, all as seen from the spec's folder."""
+        return {}
+
+    def _learn(self, paths: Iterable[str]) -> None:
+        """Find the images that use ``paths``."""
+        new = sorted(set(paths).difference(self._users))
+        self._users.update({path: [] for path in new})
+        for name, image in self.selection.resolved.items() if new else ():
+            for path in self._used(image, new):
+                self._users[path].append(name)
 
     def _used(self, image: ResolvedImage, paths: Sequence[str]) -> frozenset[str]:
         dockerfile = self._shown(image.dockerfile)
@@ -92,55 +133,36 @@ class Changes:
     def _shown(self, path: str) -> str:
         return posixpath.relpath(path, self.project.root)
 
-    def _by_spec(self, commit: Commit) -> frozenset[str]:
-        name = posixpath.basename(self.project.at(()).file)
-        if name not in commit.paths:
+    @cached_property
+    def _states(self) -> States:
+        return States(self.project, self.selection.resolved)
+
+    def _by_spec(self, step: _Step, files: Files) -> frozenset[str]:
+        if self._spec not in step.paths:
             return frozenset()
-        before = self._images(commit, "^", name)
-        after = self._images(commit, "", name)
-        return frozenset(
-            one
-            for one in self.selection.resolved
-            if before is None or after is None or before.get(one) != after.get(one)
-        )
+        return self._states.unlike_spec([files[one, self._spec] for one in step.revisions])
 
-    def _images(self, commit: Commit, parent: str, name: str) -> Mapping[str, object] | None:
-        """What the spec said of each image, as far as it matters; ``None`` where it is unknown."""
-        text = self.source.file_at(commit.sha + parent, name)
-        if text is None:
-            return {}
-        try:
-            spec = self.project.read(text)
-        except SpecError:
-            return None
-        left_out = set(NOT_COUNTED)
-        return {name: image.model_dump(exclude=left_out) for name, image in spec.images.items()}
-
-    def _by_lock(self, commit: Commit) -> frozenset[str]:
-        name = f"{posixpath.splitext(posixpath.basename(self.project.at(()).file))[0]}.lock"
-        if name not in commit.paths:
+    def _by_lock(self, step: _Step, files: Files) -> frozenset[str]:
+        if self._lock not in step.paths:
             return frozenset()
-        before = self._locked(commit, "^", name)
-        after = self._locked(commit, "", name)
-        return frozenset(
-            one
-            for one, image in self.selection.resolved.items()
-            if before is None or after is None or _pins(image, before) != _pins(image, after)
-        )
+        return self._states.unlike_lock([files[one, self._lock] for one in step.revisions])
 
-    def _locked(self, commit: Commit, parent: str, name: str) -> Lock | None:
-        from releaser.loader import load_lock
+    def _files(self, steps: Sequence[_Step]) -> Files:
+        """The spec and the lock on both sides of the steps that changed them."""
+        found: Files = {}
+        for path in (self._spec, self._lock):
+            revisions = {one for step in steps if path in step.paths for one in step.revisions}
+            texts = self.source.files_at(sorted(revisions), path) if revisions else ()
+            found.update(zip([(one, path) for one in sorted(revisions)], texts, strict=True))
+        return found
 
-        text = self.source.file_at(commit.sha + parent, name)
-        try:
-            return load_lock(text, name) if text is not None else Lock()
-        except SpecError:
-            return None
+    @cached_property
+    def _spec(self) -> str:
+        return posixpath.basename(self.project.at(()).file)
 
-
-def _pins(image: ResolvedImage, lock: Lock) -> list[Digest | None]:
-    found = (lock.of(base.reference) for base in image.bases)
-    return [one.digest if one else None for one in found]
+    @cached_property
+    def _lock(self) -> str:
+        return f"{posixpath.splitext(self._spec)[0]}.lock"
 
 
 def _within(paths: Sequence[str], start: str) -> Sequence[str]:

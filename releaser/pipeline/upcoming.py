@@ -100,9 +100,15 @@ class Outlook:
 
     def last(self, image: str, *, final: bool = False) -> str | None:
         """The tag of the highest version in HEAD's history; a ``final`` one is no prerelease."""
-        found = self.tagged(image, self.seen.source.past_tags)
-        kept = [(one, tag) for tag, one in found if not (final and one.prerelease)]
-        return max(kept)[1] if kept else None
+        if (image, final) not in self._lasts:
+            found = self.tagged(image, self.seen.source.past_tags)
+            kept = [(one, tag) for tag, one in found if not (final and one.prerelease)]
+            self._lasts[image, final] = max(kept)[1] if kept else None
+        return self._lasts[image, final]
+
+    @cached_property
+    def _lasts(self) -> dict[tuple[str, bool], str | None]:
+        return {}
 
     def tagged(self, image: str, tags: Sequence[str]) -> Iterable[tuple[str, Version]]:
         """Those of the sorted ``tags`` that name a version of an image, each with it."""
@@ -116,12 +122,14 @@ class Outlook:
         return self._touched.among(self._said_since(tag), images)
 
     def _said_since(self, tag: str | None) -> tuple[Change, ...]:
-        if tag not in self._kept:
-            self._kept[tag] = changes_of(self.history.since(tag))
-        return self._kept[tag]
+        start = self.history.tags[tag] if tag else None
+        if start not in self._kept:
+            self._kept[start] = changes_of(self.history.since(tag))
+        return self._kept[start]
 
     @cached_property
     def _kept(self) -> dict[str | None, tuple[Change, ...]]:
+        """What was said since a commit."""
         return {}
 
     @cached_property
@@ -149,8 +157,13 @@ class Outlook:
         )
 
 
-def write_tags(outlook: Outlook, chosen: Sequence[Upcoming], *, push: bool, dirty: bool) -> None:
-    """Write the git tags of the next versions at HEAD, all of them or none.
+def write_tags(
+    outlook: Outlook, chosen: Sequence[Upcoming], *, push: bool, dirty: bool
+) -> tuple[str, ...]:
+    """Write the git tags of the next versions at HEAD, all of them or none; give their names.
+
+    Where ``push``, the version tags that are at HEAD already are pushed too, where the remote lacks
+    them, and what was pushed is given.
 
     Raises:
         PlanError: the tree has changes that HEAD lacks (unless ``dirty`` ones are let be), or a tag
@@ -172,5 +185,8 @@ def write_tags(outlook: Outlook, chosen: Sequence[Upcoming], *, push: bool, dirt
             hint="commit them, or pass --allow-dirty to leave them out",
         )
     tags = {one.tag: f"{one.name} {one.version}" for one in chosen if one.tag}
-    if tags:
-        outlook.adapters.source.write_tags(tags, push=push)
+    for one in chosen if push else ():
+        image = one.name if outlook.template.is_per_image else ""
+        for tag, version in outlook.tagged(image, source.tags):
+            tags.setdefault(tag, f"{one.name} {version}")
+    return outlook.adapters.source.write_tags(tags, push=push) if tags else ()

@@ -138,12 +138,45 @@ class Versioner:
         if tag is None:
             return Since(None, self.source.distance, self.source.commit)
         found = self.commits(image, tag)
+        tagged = self.history.tags[tag]
+        if not found and image in self._unlike(tagged):
+            return Since(tag, 1, self.source.commit, tagged)
         newest = found[0].sha if found else None
-        return Since(tag, len(found), newest, self.history.tags[tag])
+        return Since(tag, len(found), newest, tagged)
+
+    def _unlike(self, tagged: str) -> frozenset[str]:
+        """The images that are not as they were in a tag's commit, whatever commits say.
+
+        A merge may have thrown away what one side had (``-s ours``).
+        """
+        if tagged not in self._compared:
+            paths = self._differences.get(tagged, ())
+            head = self.source.commit or ""
+            self._compared[tagged] = self.changes.between(tagged, head, paths)
+        return self._compared[tagged]
+
+    @cached_property
+    def _compared(self) -> dict[str, frozenset[str]]:
+        return {}
+
+    @cached_property
+    def _differences(self) -> Mapping[str, tuple[str, ...]]:
+        """The paths in which HEAD differs from the commits of the last version tags."""
+        tags = {tag for name in self.project.spec.images if (tag := self.last_tag(name))}
+        commits = {self.history.tags[tag] for tag in tags}
+        return self.adapters.source.differences(sorted(commits - {self.source.commit or ""}))
 
     def commits(self, image: str, tag: str | None) -> Sequence[Commit]:
         """The commits since ``tag`` that changed an image, the newest first."""
-        return [one for one in self.history.since(tag) if image in self.changes.of(one)]
+        start = self.history.tags[tag] if tag else None
+        if start not in self._after:
+            self._after[start] = self.history.since(tag)
+        return [one for one in self._after[start] if image in self.changes.of(one)]
+
+    @cached_property
+    def _after(self) -> dict[str | None, tuple[Commit, ...]]:
+        """The commits since a commit."""
+        return {}
 
     @cached_property
     def history(self) -> History:

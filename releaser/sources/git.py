@@ -14,7 +14,7 @@ from releaser.core.history import History
 from releaser.errors import SetupError
 from releaser.sources import ci
 from releaser.sources.git_checkout import Checkout
-from releaser.sources.git_history import read_file, read_history
+from releaser.sources.git_history import read_differences, read_files, read_history
 from releaser.sources.git_program import GitProgram, NoGitError, NoRepositoryError
 from releaser.sources.git_tag_writing import TagWriting
 
@@ -60,24 +60,39 @@ class GitSource:
             return read_history(self._git(), since)
         return History()
 
-    def file_at(self, revision: str, path: str) -> bytes | None:
-        """A file of a commit, its path as seen from the folder; ``None``: there is none.
+    def differences(self, commits: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        """The paths in which HEAD differs from each of ``commits``, sorted.
+
+        They are as seen from the folder. Nothing without a repository or a commit. A file's mode
+        counts as its content does.
+
+        Raises:
+            SetupError: as for :meth:`facts`.
+            InternalError: one of ``commits`` is no commit's hash.
+        """
+        with suppress(NoGitError, NoRepositoryError):
+            return dict(read_differences(self._git(), commits))
+        return {}
+
+    def files_at(self, revisions: Sequence[str], path: str) -> tuple[bytes | None, ...]:
+        """A file of each commit, its path as seen from the folder; ``None``: there is none.
 
         Symbolic links are followed within the commit. The bytes are those that git keeps: filters
         and line ends of a checkout are not applied.
 
         Raises:
             SetupError: as for :meth:`facts`; it is larger than 16 MiB, or not in this clone.
-            InternalError: ``revision`` is neither a commit's hash nor one with ``^``.
+            InternalError: a revision is neither a commit's hash nor one with ``^``.
         """
         with suppress(NoGitError, NoRepositoryError):
-            return read_file(self._git(), revision, path)
-        return None
+            return read_files(self._git(), revisions, path)
+        return (None,) * len(revisions)
 
-    def write_tags(self, tags: Mapping[str, str], *, push: bool) -> None:
+    def write_tags(self, tags: Mapping[str, str], *, push: bool) -> tuple[str, ...]:
         """Write annotated tags at HEAD, each name with its message, all of them or none.
 
-        A tag that is at HEAD already is kept as it is, and pushed where ``push``.
+        A tag that is at HEAD already is kept as it is, and pushed where ``push`` and the remote
+        lacks it. What was written is returned, or where ``push`` what was pushed.
 
         Raises:
             PlanError: one of them exists already, at another commit here or at the remote.
@@ -85,7 +100,7 @@ class GitSource:
         """
         try:
             writing = TagWriting(self._git())
-            writing.write(tags, push=push)
+            return writing.write(tags, push=push)
         except NoGitError:
             raise SetupError("there is no git program", hint="install git") from None
         except NoRepositoryError:

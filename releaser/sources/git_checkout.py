@@ -55,9 +55,14 @@ def all_tags(git: GitProgram) -> dict[str, str]:
     answer = git.ask("show-ref", "--tags", "--dereference")
     if answer.status > 1:
         raise refusal(answer)
+    return peeled(answer.out, " refs/tags/")
+
+
+def peeled(said: str, between: str) -> dict[str, str]:
+    """The tags that lines of git name, each with the hash of what it names in the end."""
     found: dict[str, str] = {}
-    for line in answer.out.split("\n")[:-1]:
-        at, _, name = line.partition(" refs/tags/")
+    for line in said.split("\n")[:-1]:
+        at, _, name = line.partition(between)
         found[name.removesuffix("^{}")] = at  # what an annotated tag is of follows the tag itself
     return found
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -77,6 +78,9 @@ class _Manner:
 
     options: tuple[str, ...]
     environment: Mapping[str, str]
+    grouped: bool = False
+    """Whether it is the first of a group of processes, where no terminal is there to ask at: a
+    group of its own could not read from that."""
 
 
 _READING = _Manner(
@@ -89,7 +93,7 @@ _READING = _Manner(
         "GIT_ALLOW_PROTOCOL": "",
     },
 )
-_WRITING = _Manner(("--no-pager",), {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"})
+_WRITING = _Manner(("--no-pager",), {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}, grouped=True)
 
 
 class GitProgram:
@@ -113,14 +117,14 @@ class GitProgram:
         """
         return self._run(_READING, arguments, given, TIMEOUT, most or MAX_BYTES)
 
-    def checked(self, *arguments: str) -> Answer:
+    def checked(self, *arguments: str, given: bytes = b"") -> Answer:
         """The same for a command that must succeed.
 
         Raises:
             NoGitError, SetupError: as for :meth:`ask`, and where it fails.
             NoRepositoryError: there is no repository.
         """
-        answer = self.ask(*arguments)
+        answer = self.ask(*arguments, given=given)
         if answer.status != 0:
             raise refusal(answer)
         return answer
@@ -155,19 +159,24 @@ class GitProgram:
     def _started(
         self, how: _Manner, arguments: Sequence[str], given: bytes
     ) -> Iterator[subprocess.Popen[bytes]]:
-        """A process that is gone in the end, whatever becomes of it."""
+        """A process that is gone in the end with those that it started, whatever becomes of it.
+
+        Only where it ended by itself, what it left behind is let be.
+        """
         from git.exc import GitCommandNotFound
 
         program = self._git.GIT_PYTHON_GIT_EXECUTABLE or "git"
         command = [program, *how.options, *arguments]
         if self._prefix:
             command = ["env", *self._prefix, *command]
+        grouped = how.grouped and not _has_terminal()
         with TemporaryFile() as file:
             file.write(given)
             file.seek(0)
             try:
+                own = {"process_group": 0} if grouped else {}
                 started = self._git.execute(
-                    command, as_process=True, env=how.environment, istream=file
+                    command, as_process=True, env=how.environment, istream=file, **own
                 )
             except (GitCommandNotFound, PermissionError):
                 raise NoGitError from None
@@ -176,7 +185,7 @@ class GitProgram:
         try:
             yield process
         finally:
-            process.kill()
+            _end(process, grouped=grouped)
             for pipe in filter(None, (process.stdout, process.stderr)):
                 pipe.close()
             with suppress(subprocess.TimeoutExpired):
@@ -201,6 +210,27 @@ def refusal(answer: Answer) -> Exception:
         details=(("git", message.removeprefix("fatal: ")[:500]),),
         hint="run git status there to see more",
     )
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR))
+    except OSError:
+        return False
+    return True
+
+
+def _end(process: subprocess.Popen[bytes], *, grouped: bool) -> None:
+    """End a process that runs still; git that is asked to ends those that it started."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=_QUIET)
+    with suppress(ProcessLookupError, PermissionError):
+        if grouped:
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
 
 
 def _outputs(process: subprocess.Popen[bytes], timeout: float, most: int) -> tuple[bytes, bytes]:

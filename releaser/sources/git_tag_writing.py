@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
 
 from releaser.errors import PlanError, SetupError
-from releaser.sources.git_checkout import all_tags, head
+from releaser.sources.git_checkout import all_tags, head, peeled
 from releaser.sources.git_program import Answer, GitProgram
 from releaser.sources.git_urls import public_text
 
@@ -26,7 +26,7 @@ class TagWriting:
     def __init__(self, git: GitProgram) -> None:
         self._git = git
 
-    def write(self, tags: Mapping[str, str], *, push: bool) -> None:
+    def write(self, tags: Mapping[str, str], *, push: bool) -> tuple[str, ...]:
         """Write annotated tags at HEAD, each name with its message; see :class:`GitSource`.
 
         Raises:
@@ -45,11 +45,25 @@ class TagWriting:
         with ExitStack() as undo:
             undo.callback(self._delete, created)
             for name in new:
-                self._create(name, tags[name], newest[0])
-                created.append(name)
-            if remote:
-                self._push(remote, tags)
+                created.append(name)  # before: what is interrupted may be written
+                try:
+                    self._create(name, tags[name], newest[0])
+                except SetupError:
+                    created.remove(name)
+                    raise
+            pushed = self._lacking(remote, tags, created, newest[0]) if remote else []
+            if remote and pushed:
+                self._push(remote, pushed)
             undo.pop_all()
+        return tuple(pushed if push else created)
+
+    def _lacking(
+        self, remote: str, tags: Collection[str], created: Collection[str], commit: str
+    ) -> list[str]:
+        """Those of ``tags`` that were written now, or that the remote has not at ``commit``."""
+        said = self._git.write("ls-remote", "--tags", "--", remote, timeout=PUSH_TIMEOUT)
+        there = peeled(said.out, "\trefs/tags/") if said.status == 0 else {}
+        return [name for name in tags if name in created or there.get(name) != commit]
 
     def _new(self, tags: Collection[str], commit: str) -> list[str]:
         """Those of ``tags`` that do not exist; raises PlanError where one is at another commit."""

@@ -298,8 +298,8 @@ def test_the_merge_of_a_pull_request_as_github_checks_it_out(repo: Repo, tmp_pat
     assert 'pull request from "fix"' in concern.message
     found = runner.source().history(["v1.2.0"])
     assert sorted(one.message for one in found.commits) == ["Merge", "feat: other", "fix: it"]
-    assert runner.source().file_at(merge, "a") == b"1"
-    assert runner.source().file_at(f"{merge}^", "a") is None
+    assert runner.source().files_at([merge], "a")[0] == b"1"
+    assert runner.source().files_at([f"{merge}^"], "a")[0] is None
 
 
 def test_a_detached_head_gets_its_branch_from_the_ci_system(repo: Repo) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -28,9 +30,9 @@ def test_without_a_repository_or_a_commit_there_is_nothing(repo: Repo, tmp_path:
     for folder in (tmp_path / "plain", tmp_path / "gone"):
         source = repo.source(str(folder))
         assert source.history([]) == History()
-        assert source.file_at("0" * 40, "a") is None
+        assert source.files_at(["0" * 40], "a")[0] is None
     assert repo.source().history([]) == History()
-    assert repo.source().file_at("0" * 40, "a") is None
+    assert repo.source().files_at(["0" * 40], "a")[0] is None
 
 
 def test_without_a_git_program_there_is_nothing(
@@ -39,7 +41,7 @@ def test_without_a_git_program_there_is_nothing(
     commit = repo.commit(a="1")
     monkeypatch.setenv("PATH", "/nowhere")
     assert repo.source().history([]) == History()
-    assert repo.source().file_at(commit, "a") is None
+    assert repo.source().files_at([commit], "a")[0] is None
 
 
 def test_commits_come_with_all_that_there_is_to_know(
@@ -92,7 +94,7 @@ def test_odd_file_names_are_only_names(repo: Repo, name: str) -> None:
     (found,) = repo.source("sub").history([]).commits
     assert found.paths == (name,)
     expected = None if "\n" in name else b"1"
-    assert repo.source("sub").file_at(commit, name) == expected
+    assert repo.source("sub").files_at([commit], name)[0] == expected
 
 
 def test_names_and_messages_that_are_no_utf8(repo: Repo) -> None:
@@ -127,18 +129,74 @@ def test_a_message_is_taken_for_nothing_else(repo: Repo, message: str) -> None:
     assert (second.message, second.paths) == ("second", ("a",))
 
 
-def test_a_merge_has_no_paths_of_its_own(repo: Repo) -> None:
-    base = repo.commit("base", a="0")
+def diverged(repo: Repo) -> tuple[str, str]:
+    """A file that the branches side and main changed in other ways; main is checked out."""
+    repo.commit("base", a="0\n", c="0\n")
     repo("checkout", "--quiet", "-b", "side")
-    side = repo.commit("side", a="1")
+    side = repo.commit("side", a="1\n")
     repo("checkout", "--quiet", "main")
-    main = repo.commit("main", b="1")
-    repo("merge", "--quiet", "--no-commit", "--no-ff", "side")
-    merge = repo.commit("merge", evil="1")
-    first, *rest, last = repo.source().history([]).commits
-    assert (first.sha, first.parents, first.paths) == (merge, (main, side), ())
-    assert {one.sha: one.paths for one in rest} == {main: ("b",), side: ("a",)}
-    assert last.sha == base
+    return repo.commit("main", a="2\n", b="2"), side
+
+
+@pytest.mark.parametrize(
+    ("options", "files", "paths"),
+    [
+        ((), {"a": "3"}, ("a",)),
+        ((), {"a": "1\n"}, ()),
+        ((), {"a": "2\n", "evil": "1"}, ("evil",)),
+        ((), {"a": "3", "\nM": "1", "0" * 40: ""}, ("\nM", "0" * 40, "a")),
+        (("--strategy=ours",), {}, ()),
+        (("--strategy-option=theirs",), {}, ()),
+        (("--strategy=ours",), {"c": "3"}, ("c",)),
+    ],
+)
+def test_a_merge_has_the_paths_that_no_parent_has_like_that(
+    repo: Repo, options: tuple[str, ...], files: dict[str, str], paths: tuple[str, ...]
+) -> None:
+    main, side = diverged(repo)
+    with suppress(subprocess.CalledProcessError):
+        repo("merge", "--quiet", "--no-commit", "--no-ff", *options, "side")
+    merge = repo.commit("merge", **files)
+    after = repo.commit("after", b="3")
+    newest, first, *rest = repo.source().history([]).commits
+    assert (newest.sha, newest.paths) == (after, ("b",))
+    assert (first.sha, first.parents, first.paths) == (merge, (main, side), paths)
+    assert {one.message: one.paths for one in rest} == {
+        "main": ("a", "b"), "side": ("a",), "base": ("a", "c"),
+    }  # fmt: skip
+
+
+def test_a_merge_of_many_parents(repo: Repo) -> None:
+    repo.commit("base")
+    names = [f"side{number}" for number in range(45)]
+    for name in names:
+        repo("checkout", "--quiet", "-b", name, "main")
+        repo.commit(name, **{name: "1"})
+    repo("checkout", "--quiet", "main")
+    repo("merge", "--quiet", "--no-commit", "--no-ff", *names)
+    repo.commit("merge", evil="1")
+    found = repo.source().history([]).commits
+    assert (len(found[0].parents), found[0].paths) == (46, ("evil",))
+    assert {one.message: one.paths for one in found[1:-1]} == {name: (name,) for name in names}
+
+
+def test_head_differs_from_what_a_merge_threw_away(repo: Repo) -> None:
+    main, side = diverged(repo)
+    repo("merge", "--quiet", "--strategy=ours", "side")
+    source = repo.source()
+    assert source.differences([side, main]) == {side: ("a", "b"), main: ()}
+    repo.commit("many", x__y="1", **{"\nM": "1"})
+    assert repo.source("x").differences([main]) == {main: ("../\nM", "y")}
+    (repo.folder / "x" / "y").chmod(0o755)
+    repo.commit("mode", x__y="1")
+    head = repo("rev-parse", "HEAD")
+    assert source.differences([head]) == {head: ()}
+    before = repo("rev-parse", "HEAD^")
+    assert source.differences([before]) == {before: ("x/y",)}
+    commits = repo("rev-list", "HEAD").split() * 40
+    assert len(source.differences(commits)) == 6
+    with pytest.raises(InternalError, match="no commit's hash"):
+        source.differences(["HEAD"])
 
 
 @pytest.mark.parametrize(
@@ -280,8 +338,8 @@ def test_a_shallow_clone_says_what_it_has(repo: Repo, tmp_path: Path) -> None:
     assert messages(found) == ["fourth", "third"]
     assert (found.commits[1].parents, found.tags) == ((), {"v2": third})
     assert messages(clone.source().history(["v2"])) == ["fourth"]
-    assert clone.source().file_at(f"{newest}^", "b") == b"3"
-    assert clone.source().file_at(f"{third}^", "a") is None
+    assert clone.source().files_at([f"{newest}^"], "b")[0] == b"3"
+    assert clone.source().files_at([f"{third}^"], "a")[0] is None
     clone("fetch", "--quiet", "--depth=1", "origin", "tag", "v1")
     found = clone.source().history(["v1"])
     assert (messages(found), found.tags["v1"]) == (["fourth", "third"], first)
@@ -301,11 +359,11 @@ def test_a_worktree_a_bare_repository_and_a_submodule(repo: Repo, tmp_path: Path
         source = repo.source(str(tmp_path / folder))
         assert messages(source.history([])) == ["one"], folder
         assert messages(source.history(["v1"])) == [], folder
-        assert source.file_at(commit, path) == b"1", folder
+        assert source.files_at([commit], path)[0] == b"1", folder
     (found,) = outer.source().history([]).commits
     assert found.paths == (".gitmodules", "m")
-    assert outer.source().file_at(found.sha, "m") is None
-    assert outer.source().file_at(found.sha, "m/sub/a") is None
+    assert outer.source().files_at([found.sha], "m")[0] is None
+    assert outer.source().files_at([found.sha], "m/sub/a")[0] is None
 
 
 def test_a_broken_repository_is_an_error(repo: Repo) -> None:
@@ -314,7 +372,7 @@ def test_a_broken_repository_is_an_error(repo: Repo) -> None:
     (repo.folder / ".git" / "objects" / first[:2] / first[2:]).unlink()
     with pytest.raises(SetupError, match="git cannot read the repository"):
         repo.source().history([])
-    assert repo.source().file_at(second, "a") == b"2"
+    assert repo.source().files_at([second], "a")[0] == b"2"
 
 
 def test_a_hostile_configuration_starts_nothing(repo: Repo, tmp_path: Path) -> None:
@@ -333,7 +391,7 @@ def test_a_hostile_configuration_starts_nothing(repo: Repo, tmp_path: Path) -> N
         repo("config", name, f"!{program}" if name.startswith("alias") else str(program))
     repo("config", "log.showSignature", "true")
     assert messages(repo.source().history([])) == ["one"]
-    assert repo.source().file_at(commit, "a") == b"1"
+    assert repo.source().files_at([commit], "a")[0] == b"1"
     assert not mark.exists(), mark.read_text()
 
 
@@ -372,12 +430,31 @@ def test_a_file_of_a_commit_and_of_the_one_before(repo: Repo) -> None:
     first = repo.commit("first", sub__b="1\r\n")
     second = repo.commit("second", a="two", sub__b="2")
     source = repo.source()
-    assert source.file_at(first, "a") == source.file_at(f"{second}^", "a") == content
-    assert source.file_at(second, "a") == b"two"
-    assert source.file_at(first, "sub/b") == b"1\r\n"
+    assert source.files_at([first], "a")[0] == source.files_at([f"{second}^"], "a")[0] == content
+    assert source.files_at([second], "a")[0] == b"two"
+    assert source.files_at([first], "sub/b")[0] == b"1\r\n"
     below = repo.source("sub")
-    assert below.file_at(second, "b") == below.file_at(second, "./x/../b") == b"2"
-    assert below.file_at(first, "../a") == content
+    assert below.files_at([second], "b")[0] == below.files_at([second], "./x/../b")[0] == b"2"
+    assert below.files_at([first], "../a")[0] == content
+
+
+def test_files_of_many_commits_come_in_their_order(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(git_history, "_CHUNK", 5)
+    repo.write("f", "0\n")
+    first = repo.commit("first", a="1")
+    (repo.folder / "f").unlink()
+    (repo.folder / "f").symlink_to("no\nwhere\n")
+    repo("add", "--all")
+    second = repo.commit("second")
+    (repo.folder / "f").unlink()
+    third = repo.commit("third", f="22")
+    fourth = repo.commit("fourth", f="\n\n\n\n")
+    source = repo.source()
+    asked = [fourth, second, f"{first}^", third, first, f"{fourth}^"]
+    assert source.files_at(asked, "f") == (b"\n\n\n\n", None, None, b"22", None, b"22")
+    assert source.files_at([], "f") == ()
 
 
 def test_what_is_no_file_of_the_commit_is_none(repo: Repo, tmp_path: Path) -> None:
@@ -391,16 +468,16 @@ def test_what_is_no_file_of_the_commit_is_none(repo: Repo, tmp_path: Path) -> No
     repo("add", "--all")
     second = repo.commit("second")
     source = repo.source()
-    assert source.file_at(first, "empty") == b""
-    assert source.file_at(second, "link") == source.file_at(second, "folder/b") == b"1"
+    assert source.files_at([first], "empty")[0] == b""
+    assert source.files_at([second], "link")[0] == source.files_at([second], "folder/b")[0] == b"1"
     for path in (
         "gone", "sub", ".", "", "..", "../outside", "/etc/hostname", "sub/b/c", "out", "loop",
         "nowhere", "root", "a\0b", "sub/b\nx", "gone blob 5", "sub/../../outside",
     ):  # fmt: skip
-        assert source.file_at(second, path) is None, path
-    assert source.file_at(first, "link") is None
-    assert source.file_at(f"{first}^", "sub/b") is None
-    assert source.file_at("0" * 40, "sub/b") is None
+        assert source.files_at([second], path)[0] is None, path
+    assert source.files_at([first], "link")[0] is None
+    assert source.files_at([f"{first}^"], "sub/b")[0] is None
+    assert source.files_at(["0" * 40], "sub/b")[0] is None
 
 
 @pytest.mark.parametrize(
@@ -409,7 +486,7 @@ def test_what_is_no_file_of_the_commit_is_none(repo: Repo, tmp_path: Path) -> No
 def test_only_a_hash_names_a_commit(repo: Repo, revision: str) -> None:
     repo.commit(a="1")
     with pytest.raises(InternalError, match="no commit's hash"):
-        repo.source().file_at(revision, "a")
+        repo.source().files_at([revision], "a")[0]
 
 
 @pytest.mark.parametrize("more", [0, 1, 5000])
@@ -417,10 +494,10 @@ def test_a_file_has_a_limit(repo: Repo, monkeypatch: pytest.MonkeyPatch, more: i
     monkeypatch.setattr(git_history, "MAX_FILE", 1 << 20)
     commit = repo.commit(a="x" * ((1 << 20) + more))
     if not more:
-        assert len(repo.source().file_at(commit, "a") or b"") == 1 << 20
+        assert len(repo.source().files_at([commit], "a")[0] or b"") == 1 << 20
         return
     with pytest.raises(SetupError, match="is larger than 1 MiB"):
-        repo.source().file_at(commit, "a")
+        repo.source().files_at([commit], "a")[0]
 
 
 def test_a_file_whose_content_is_not_here_is_an_error(repo: Repo) -> None:
@@ -428,7 +505,7 @@ def test_a_file_whose_content_is_not_here_is_an_error(repo: Repo) -> None:
     blob = repo("rev-parse", "HEAD:a")
     (repo.folder / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
     with pytest.raises(SetupError, match="lacks the content of"):
-        repo.source().file_at(commit, "a")
+        repo.source().files_at([commit], "a")[0]
 
 
 def test_a_partial_clone_fetches_nothing(repo: Repo, tmp_path: Path) -> None:
@@ -436,9 +513,9 @@ def test_a_partial_clone_fetches_nothing(repo: Repo, tmp_path: Path) -> None:
     first = repo.commit(a="1")
     repo.commit(a="2")
     clone = repo.clone(tmp_path / "clone", "--filter=blob:none")
-    assert clone.source().file_at(f"{first}", "b") is None
+    assert clone.source().files_at([f"{first}"], "b")[0] is None
     with pytest.raises(SetupError):
-        clone.source().file_at(first, "a")
+        clone.source().files_at([first], "a")[0]
     assert len(clone.source().history([]).commits) == 2
     shutil.rmtree(repo.folder)
     assert len(clone.source().history([]).commits) == 2

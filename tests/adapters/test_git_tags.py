@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from pathlib import Path
 
 import pytest
 
-from releaser.errors import PlanError, ReleaserError, SetupError
-from releaser.sources import git_tag_writing
+from releaser.errors import InterruptedRunError, PlanError, ReleaserError, SetupError
+from releaser.sources import git_program, git_tag_writing
 from releaser.sources.git_urls import public_text
 from tests.git_repository import Repo
 
@@ -364,3 +365,41 @@ def test_an_interrupted_push_leaves_no_tag(
     with pytest.raises(KeyboardInterrupt):
         repo.source().write_tags(TAGS, push=True)
     assert (repo.tags(), remote.tags()) == ([], [])
+
+
+def test_an_interrupted_push_is_not_finished_by_what_git_left_behind(
+    repo: Repo, remote: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = tmp_path / "began"
+    hook(remote, "pre-receive", f"touch {began}; sleep 2")
+    monkeypatch.setattr(git_program, "_has_terminal", lambda: False)
+
+    def interrupt(*_: object) -> None:
+        if began.exists():
+            raise InterruptedRunError(15)
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)
+        with pytest.raises(InterruptedRunError):
+            repo.source().write_tags(TAGS, push=True)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert repo.tags() == []
+    time.sleep(2.5)
+    assert remote.tags() == []
+
+
+def test_what_was_written_or_pushed_is_said(repo: Repo, remote: Repo) -> None:
+    source = repo.source()
+    assert source.write_tags({"v1.0.0": "x"}, push=False) == ("v1.0.0",)
+    assert source.write_tags(TAGS, push=False) == ("api/v1.0.0",)
+    assert source.write_tags(TAGS, push=False) == ()
+    assert source.write_tags(TAGS, push=True) == ("v1.0.0", "api/v1.0.0")
+    assert source.write_tags(TAGS, push=True) == ()
+    remote("tag", "--delete", "v1.0.0")
+    assert source.write_tags(TAGS, push=True) == ("v1.0.0",)
+    repo("tag", "--force", "v1.0.0")  # another object at the same commit
+    assert source.write_tags(TAGS, push=True) == ()
+    assert remote("cat-file", "-t", "v1.0.0") == "tag"

@@ -162,12 +162,20 @@ def test_what_every_tag_has_is_left_out(
     assert [one.message for one in found.since("v1.1.0")] == ["three"]
 
 
+def test_differences_are_those_of_head(released: Released) -> None:
+    source, one, two, three = released
+    assert source.differences([three, two, one]) == {
+        three: (), two: ("../b", "c"), one: ("../b", "c"),
+    }  # fmt: skip
+    assert source.differences([]) == {}
+
+
 def test_a_file_is_that_of_the_commit(released: Released) -> None:
     source, one, two, three = released
-    assert source.file_at(two, "c") == source.file_at(f"{three}^", "c") == b"2"
-    assert source.file_at(three, "../b") == b"1"
-    assert source.file_at(two, "../b") is None
-    assert source.file_at(f"{one}^", "c") is None
+    assert source.files_at([two], "c")[0] == source.files_at([f"{three}^"], "c")[0] == b"2"
+    assert source.files_at([three], "../b")[0] == b"1"
+    assert source.files_at([two], "../b")[0] is None
+    assert source.files_at([f"{one}^"], "c")[0] is None
 
 
 def test_tags_are_written_once_and_kept(released: Released) -> None:
@@ -186,6 +194,7 @@ def test_a_tag_of_another_commit_is_refused(released: Released) -> None:
 def test_without_a_commit_there_is_no_history_and_nothing_to_tag(tmp_path: Path) -> None:
     for source in (FixedSource(), GitSource(str(tmp_path), {})):
         assert source.history([]) == History()
-        assert source.file_at(SHA, "a") is None
+        assert source.files_at([SHA], "a")[0] is None
+        assert source.differences([SHA]) == {}
         with pytest.raises(SetupError):
             source.write_tags({"v1": "x"}, push=False)

@@ -13,11 +13,15 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from releaser.core.history import Commit, History
 
 MAX_SUBJECT = 500
 MAX_NOTE = 2000
+_MOST_READ = 100_000
+"""Commits of which it is known what they say: many images ask for the same ones."""
+
 DEPENDENCY_SCOPES = frozenset({"deps", "deps-dev"})
 
 _SUBJECT = re.compile(r"([A-Za-z][\w-]*)(?:\(([^()]+)\))?(!)?: (.+)")
@@ -59,6 +63,7 @@ class Change:
         return self.type == "deps" or (self.scope or "").lower() in DEPENDENCY_SCOPES
 
 
+@lru_cache(maxsize=_MOST_READ)
 def change_of(commit: Commit) -> Change | None:
     """What ``commit`` says that it changes; ``None`` where it is no conventional commit.
 
@@ -123,8 +128,16 @@ class _Range:
 
     def __init__(self, commits: Sequence[Commit]) -> None:
         self.commits = commits
-        self.places = {one.sha: place for place, one in enumerate(commits)}
-        self.shas = sorted(self.places)
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Where each commit stands."""
+        return {one.sha: place for place, one in enumerate(self.commits)}
+
+    @cached_property
+    def shas(self) -> list[str]:
+        """The hashes in order."""
+        return sorted(self.places)
 
     def standing(self) -> frozenset[str]:
         """The hashes of the commits whose changes are there at the end.
@@ -133,6 +146,8 @@ class _Range:
         nothing is not there, however often it went and came. A revert with a target that stands
         outside of the range adds itself, too.
         """
+        if not any(map(_named, self.commits)):
+            return frozenset(one.sha for one in self.commits)
         added: dict[str, Counter[str]] = {}
         for place in range(len(self.commits) - 1, -1, -1):
             one = self.commits[place]
@@ -166,6 +181,7 @@ class _Range:
         return frozenset(one.sha for one in history.since("main", "merge"))
 
 
+@lru_cache(maxsize=_MOST_READ)
 def _named(commit: Commit) -> tuple[str, ...]:
     """The hashes that a revert names, in lower case: of any other commit none."""
     subject = _subject(commit)

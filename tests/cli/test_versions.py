@@ -1,0 +1,151 @@
+"""``releaser version``, ``changelog`` and ``tags`` on real repositories, for versions of git."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from releaser.cli import app
+from tests.git_repository import Repo, set_apart
+
+SPEC = """\
+version: 1
+project: shop
+registries: {local: localhost:5000/shop}
+versioning: {tag: "{{image}}/v{{version}}"}
+defaults: {tags: ["{{version}}", latest]}
+images:
+  a: {context: a}
+  b: {context: b}
+"""
+Ran = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repo:
+    """Two images, both at 1.0.0."""
+    set_apart(monkeypatch)
+    monkeypatch.delenv("RELEASER_VERSION", raising=False)
+    made = Repo(tmp_path / "repo")
+    monkeypatch.chdir(made.folder)
+    made.write("images.yaml", SPEC)
+    for name in "ab":
+        made.write(f"{name}/Dockerfile", "FROM scratch\nCOPY f /\n")
+        made.write(f"{name}/f", "1\n")
+    made("add", "--all")
+    made.commit("feat: start")
+    made.tag("a/v1.0.0", "b/v1.0.0")
+    return made
+
+
+@pytest.fixture
+def ran(capsys: pytest.CaptureFixture[str]) -> Ran:
+    """Runs a command line: its code, stdout and stderr."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = app.run(arguments)
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def versions(ran: Ran) -> dict[str, str]:
+    code, out, err = ran("tags", "--offline", "--format", "json")
+    assert code == 0, err
+    return {name: image["version"] for name, image in json.loads(out)["images"].items()}
+
+
+# -- merges
+
+
+def test_a_conflict_that_a_merge_resolved_is_a_change(repo: Repo, ran: Ran) -> None:
+    repo("checkout", "--quiet", "-b", "side")
+    repo.commit("fix: f", b__f="2\n")
+    repo("checkout", "--quiet", "main")
+    repo.commit("docs: x", README="x")
+    repo("merge", "--quiet", "--no-commit", "--no-ff", "side")
+    repo.tag("b/v1.0.1", "a/v1.0.1")
+    merge = repo.commit("merge", a__f="3\n")
+    assert versions(ran)["a"] == f"1.0.2-dev.1.g{merge[:7]}"
+
+
+@pytest.mark.parametrize(
+    "how", [("--strategy=ours",), ("--strategy-option=ours",), ("--strategy-option=theirs",)]
+)
+def test_what_a_merge_threw_away_is_not_released_again(
+    repo: Repo, ran: Ran, how: tuple[str, ...]
+) -> None:
+    repo("checkout", "--quiet", "-b", "hot")
+    repo.commit("fix: hot", b__f="2\n")
+    repo.tag("b/v1.0.2")
+    repo("checkout", "--quiet", "main")
+    repo.commit("docs: x", README="x")
+    repo("merge", "--quiet", "--no-edit", "--no-ff", *how, "hot")
+    merge = repo("rev-parse", "HEAD")
+    thrown = how == ("--strategy=ours",)
+    expected = f"1.0.3-dev.1.g{merge[:7]}" if thrown else "1.0.2"
+    assert versions(ran) == {"a": "1.0.0", "b": expected}
+
+
+# -- tags that are written and pushed
+
+
+@pytest.fixture
+def remote(repo: Repo, tmp_path: Path) -> Repo:
+    """What ``repo`` pushes to, without tags; a fix of ``a`` has come since."""
+    bare = Repo(tmp_path / "remote.git", "--bare")
+    repo("remote", "add", "origin", bare.folder.as_uri())
+    repo.commit("fix: f", a__f="2\n")
+    repo("push", "--quiet", "origin", "main")
+    return bare
+
+
+def test_tags_that_are_here_alone_are_pushed_later(remote: Repo, ran: Ran) -> None:
+    code, _, err = ran("version", "--tag")
+    assert (code, err) == (0, "wrote a/v1.0.1\n")
+    assert ran("version", "--tag")[2] == "nothing to tag\n"
+    assert remote.tags() == []
+    code, _, err = ran("version", "--tag", "--push")
+    assert (code, err) == (0, "pushed a/v1.0.1\n")
+    assert remote.tags() == ["a/v1.0.1"]
+    assert ran("version", "--tag", "--push")[2] == "nothing to tag\n"
+
+
+def test_only_version_tags_of_the_images_that_are_named_are_pushed(
+    repo: Repo, remote: Repo, ran: Ran
+) -> None:
+    repo.tag("mine", "b/v1.0.1", "c/v1.0.0", "a/v1.0.1")
+    assert ran("version", "b", "--tag", "--push")[2] == "pushed b/v1.0.1\n"
+    assert remote.tags() == ["b/v1.0.1"]
+    repo.write("images.yaml", SPEC.replace('"{{image}}/v{{version}}"', '"v{{version}}"'))
+    repo("commit", "--all", "--quiet", "--message=feat: shared")
+    repo.tag("v3.0.0", "vx")
+    assert ran("version", "--tag", "--push")[2] == "pushed v3.0.0\n"
+    assert remote.tags() == ["b/v1.0.1", "v3.0.0"]
+
+
+def test_a_signal_during_a_push_leaves_no_tag(repo: Repo, remote: Repo, tmp_path: Path) -> None:
+    began = tmp_path / "began"
+    hook = remote.folder / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\ntouch {began}\nsleep 2\n")
+    hook.chmod(0o755)
+    command = [sys.executable, "-m", "releaser", "version", "--tag", "--push"]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        until = time.monotonic() + 30
+        while not began.exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        process.terminate()
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, "interrupted by SIGTERM" in err) == (143, True), err
+    assert "a/v1.0.1" not in repo.tags()
+    time.sleep(2.5)
+    assert remote.tags() == []
