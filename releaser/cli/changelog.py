@@ -13,7 +13,7 @@ import typer
 from releaser.cli import options
 from releaser.cli.compose import adapters, load_project, shown_path
 from releaser.cli.concerns import say_concerns
-from releaser.cli.reporting import read_bounded, write_atomically
+from releaser.cli.reporting import check_writable, read_bounded, write_atomically
 from releaser.core import template
 from releaser.core.spec.paths import check_inside
 from releaser.errors import SpecError
@@ -66,14 +66,42 @@ def _write(project: Project, told: tuple[Told, ...], output: str, url: str | Non
             f'the changelogs of {len(paths)} images cannot all be in "{twice}"',
             hint="write -o '{{context}}/CHANGELOG.md', or name one image",
         )
-    for one, path in zip(told, paths, strict=True):
-        _update(one, Path(project.root) / path, url)
+    files = [_file(project, path) for path in paths]
+    for one, file in zip(told, files, strict=True):
+        _update(one, file, url)
 
 
 def _path(told: Told, output: str) -> str:
     path = template.render(output, {"image": told.name, "context": told.folder})
     check_inside(path)
     return posixpath.normpath(path)
+
+
+def _file(project: Project, path: str) -> Path:
+    """The file that is written: what a link leads to, which must be below the spec's folder.
+
+    Raises:
+        SpecError: it leads elsewhere, is the spec or its lock, or cannot be written.
+    """
+    from releaser.loader import lock_path
+
+    root = Path(project.root)
+    try:
+        file = (root / path).resolve()
+    except (OSError, RuntimeError):
+        raise SpecError(f'"{path}" is a link that leads to itself') from None
+    if not file.is_relative_to(root.resolve()):
+        raise SpecError(
+            f'"{path}" is a link that leaves the folder of the file',
+            hint="name a file below that folder",
+        )
+    spec = root / posixpath.basename(project.at(()).file)
+    if file in {spec.resolve(), lock_path(spec).resolve()}:
+        raise SpecError(
+            f'"{path}" is no changelog: releaser reads it', hint="name another file: CHANGELOG.md"
+        )
+    check_writable(file)
+    return file
 
 
 def _update(told: Told, path: Path, url: str | None) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -86,14 +87,24 @@ def read_bounded(path: Path, most: int) -> bytes:
 def check_writable(path: Path) -> None:
     """Raise :class:`SpecError` where ``path`` could not be written at the end of a long run."""
     folder = path.parent
-    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+    closed = path.is_file() and not path.stat().st_mode & 0o222
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK) or closed:
         raise SpecError(
             f"{path} cannot be written", hint="name a file in a folder that is there and writable"
         )
 
 
+def _mode(path: Path) -> int:
+    """The mode of a file, or the one that a new file gets."""
+    with suppress(FileNotFoundError):
+        return stat.S_IMODE(path.stat().st_mode)
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask
+
+
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all; one that is there keeps its mode."""
     if path.exists() and not path.is_file():  # /dev/stdout, a named pipe
         path.write_text(text, encoding="utf-8")
         return
@@ -101,9 +112,7 @@ def write_atomically(path: Path, text: str) -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
             stream.write(text)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(name).chmod(0o666 & ~umask)
+        Path(name).chmod(_mode(path))
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -69,7 +69,11 @@ def read_below(root: Path, path: str) -> bytes:
         SpecError: it leads out, cannot be read, is no regular file, or is longer.
     """
     file = root / path
-    if not file.resolve().is_relative_to(root.resolve()):
+    try:
+        target = file.resolve()
+    except (OSError, RuntimeError):
+        raise SpecError(f'"{path}" is a link that leads to itself') from None
+    if not target.is_relative_to(root.resolve()):
         raise SpecError(f'"{path}" is a link that leaves the folder of the file')
     if not file.exists():
         raise SpecError(f'there is no file "{path}"', hint="paths are seen from the file's folder")

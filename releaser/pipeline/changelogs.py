@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 
 from releaser.core.facts import Concern
 from releaser.core.graph import select
 from releaser.core.history import History
+from releaser.core.tag_rules.dates import moment
 from releaser.core.version import Version
 from releaser.core.versioning.changelog import Release
 from releaser.core.versioning.conventional import Change, changes_of
@@ -120,5 +120,7 @@ class Changelogs:
         return self.outlook.touched_by(self._history)
 
 
-def _day(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
+def _day(seconds: int) -> str | None:
+    """The day of a commit; ``None`` where its clock was so wrong that there is none."""
+    at = moment(seconds)
+    return at.date().isoformat() if at else None

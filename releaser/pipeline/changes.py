@@ -70,8 +70,10 @@ class Changes:
 
     def among(self, changes: Iterable[Change], images: Iterable[str]) -> tuple[Change, ...]:
         """Those of ``changes`` that changed any of ``images``."""
-        wanted = frozenset(images)
-        return tuple(one for one in changes if wanted & self.of(one.commit))
+        wanted, changed = frozenset(images), self._changed
+        return tuple(
+            one for one in changes if not wanted.isdisjoint(changed.get(one.commit.sha, ()))
+        )
 
     @cached_property
     def _changed(self) -> Mapping[str, frozenset[str]]:

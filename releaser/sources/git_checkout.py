@@ -80,10 +80,11 @@ class Checkout:
         if newest is None:
             return SourceFacts()
         commit, time = newest
-        past = sorted(self._tags(f"--merged={commit}"))
+        at = self._commits_of_tags()
+        past = sorted(at.keys() & set(self._tags(f"--merged={commit}")))
         highest = None if template.is_per_image else template.highest(past)
         last = highest[0] if highest else None
-        everything = tuple(sorted(self._tags()))
+        everything = tuple(sorted(at))
         believed = said.facts if said and said.is_about(commit) else None
         branch, concerns = ci.branch(self._branch(), commit, said)
         missing = (_SHALLOW,) if where.shallow else ()
@@ -92,7 +93,7 @@ class Checkout:
         return SourceFacts(
             commit=commit,
             branch=branch,
-            tags=tuple(sorted(self._tags(f"--points-at={commit}"))),
+            tags=tuple(sorted(name for name, one in at.items() if one == commit)),
             last_tag=last,
             distance=self._distance(commit, last),
             changes=self._changes(where.prefix) if where.inside else (),
@@ -105,6 +106,14 @@ class Checkout:
             past_tags=tuple(past),
             all_tags=everything,
         )
+
+    def _commits_of_tags(self) -> dict[str, str]:
+        """All tags that name a commit in the end, with it: a tag may be of a tag, or of a file."""
+        found = all_tags(self._git)
+        given = "".join(f"{at}\n" for at in found.values()).encode()
+        said = self._git.checked("cat-file", "--batch-check=%(objecttype)", given=given).out
+        kinds = dict(zip(found, said.split("\n"), strict=False))
+        return {name: at for name, at in found.items() if kinds[name] == "commit"}
 
     def _branch(self) -> str | None:
         answer = self._git.ask("symbolic-ref", "--quiet", "HEAD")

@@ -149,3 +149,85 @@ def test_a_signal_during_a_push_leaves_no_tag(repo: Repo, remote: Repo, tmp_path
     assert "a/v1.0.1" not in repo.tags()
     time.sleep(2.5)
     assert remote.tags() == []
+
+
+# -- clocks, links and modes that are wrong
+
+
+def test_a_commit_of_a_far_future_is_told_without_a_day(
+    repo: Repo, ran: Ran, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "@99999999999999 +0000")
+    repo.commit("fix: f", a__f="2\n")
+    repo.tag("a/v1.0.1")
+    code, out, err = ran("changelog", "a")
+    assert (code, err) == (0, "")
+    assert "## [1.0.1]\n" in out
+    dated = SPEC.replace("latest]", "\"{{commit_date 'YYYY'}}\"]")
+    repo.write("images.yaml", dated)
+    code, _, err = ran("tags", "--offline")
+    assert code == 2
+    assert "out of range" in err
+
+
+def test_a_file_of_versions_that_leads_to_itself(repo: Repo, ran: Ran) -> None:
+    repo.write("images.yaml", SPEC.replace('{tag: "{{image}}/v{{version}}"}', "{file: VERSION}"))
+    (repo.folder / "VERSION").symlink_to("VERSION")
+    code, _, err = ran("version")
+    assert code == 2
+    assert "leads to itself" in err
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("nodir/x.md", "cannot be written"),
+        ("images.yaml", "releaser reads it"),
+        ("images.lock", "releaser reads it"),
+        ("link-to-spec", "releaser reads it"),
+        ("outside", "leaves the folder"),
+        ("loop", "leads to itself"),
+        ("closed", "cannot be written"),
+        ("a", "cannot be written"),
+    ],
+)
+def test_what_a_changelog_is_not_written_to(
+    repo: Repo, ran: Ran, tmp_path: Path, output: str, said: str
+) -> None:
+    (tmp_path / "other").write_text("mine\n")
+    for name, target in (
+        ("outside", "../other"), ("loop", "loop"), ("link-to-spec", "images.yaml"),
+    ):  # fmt: skip
+        (repo.folder / name).symlink_to(target)
+    repo.write("closed", "mine\n").chmod(0o444)
+    code, _, err = ran("changelog", "a", "-o", output)
+    assert code == 2
+    assert said in err
+    assert (tmp_path / "other").read_text() == (repo.folder / "closed").read_text() == "mine\n"
+    assert (repo.folder / "images.yaml").read_text() == SPEC
+    assert not (repo.folder / "images.lock").exists()
+
+
+def test_a_link_stays_one_and_a_file_keeps_its_mode(repo: Repo, ran: Ran) -> None:
+    target = repo.write("docs/LOG.md", "# Mine\n")
+    target.chmod(0o664)
+    (repo.folder / "CHANGELOG.md").symlink_to("docs/LOG.md")
+    code, _, err = ran("changelog", "a", "-o", "CHANGELOG.md")
+    assert (code, err) == (0, "wrote docs/LOG.md\n")
+    assert (repo.folder / "CHANGELOG.md").is_symlink()
+    assert "1.0.0" in target.read_text()
+    assert target.stat().st_mode & 0o777 == 0o664
+
+
+# -- tags of tags and of files
+
+
+def test_a_tag_of_a_tag_is_at_head_and_one_of_a_file_is_nowhere(repo: Repo, ran: Ran) -> None:
+    repo.commit("fix: f", a__f="2\n")
+    repo("tag", "--annotate", "--message=x", "a/v1.0.1")
+    repo("tag", "--annotate", "--message=x", "b/v1.0.1", "a/v1.0.1")
+    repo("tag", "a/v9.0.0", "HEAD:a/f")
+    repo("tag", "--annotate", "--message=x", "b/v9.0.0", "HEAD^{tree}")
+    assert versions(ran) == {"a": "1.0.1", "b": "1.0.1"}
+    tags = json.loads(ran("tags", "--offline", "--format", "json")[1])["images"]
+    assert [tags[name]["tags"] for name in "ab"] == [["1.0.1", "latest"]] * 2

@@ -103,14 +103,27 @@ def check_format(text: str) -> None:
             )
 
 
+def moment(seconds: int, where: tzinfo = UTC) -> datetime | None:
+    """A time in seconds since 1970; ``None`` where no calendar goes that far."""
+    try:
+        return datetime.fromtimestamp(seconds, where)
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
 def written(seconds: int, text: str, zone_name: str) -> str:
     """A time in seconds since 1970 in a format and a zone.
 
     Raises:
-        SpecError: the format or the zone is not known.
+        SpecError: the format or the zone is not known, or the time is out of range.
     """
     check_format(text)
-    at = datetime.fromtimestamp(seconds, zone(zone_name))
+    at = moment(seconds, zone(zone_name))
+    if at is None:
+        raise SpecError(
+            f"the time {seconds} is out of range: dates end with the year 9999",
+            hint="correct the clock that gave it, or write the tag without a date",
+        )
     return _TOKEN.sub(lambda match: _token(match[0], at), text)
 
 
