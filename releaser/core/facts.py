@@ -230,7 +230,7 @@ class EngineFacts:
     version: str
     platform: str
     containerd_store: bool
-    free: int | None = None
+    free: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

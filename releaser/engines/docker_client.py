@@ -158,7 +158,8 @@ class Connection:
 
     def _free(self, root: str) -> int | None:
         """The bytes left on the engine's disk, where that is a disk of this machine."""
-        if not self.client.api.base_url.startswith("http+docker://"):
+        url = self.client.api.base_url
+        if not url.startswith("http+docker://") or "ssh" in url:
             return None
         try:
             return shutil.disk_usage(root).free if root else None
