@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import secrets
+import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -99,7 +101,18 @@ def copying(
 
 
 @pytest.fixture
-def pushing(project: Project, observed: Observed) -> Judge:
+def engine(project: Project) -> Iterator[None]:
+    """The engine of the environment, without what the test built when it is over."""
+    yield
+    docker = partial(subprocess.run, capture_output=True, text=True, check=False, timeout=120)
+    label = f"label=nonce={project.nonce}"
+    found = docker(["docker", "image", "ls", "--all", "--quiet", "--filter", label]).stdout.split()
+    docker(["docker", "image", "rm", "--force", *dict.fromkeys(found)])
+
+
+@pytest.fixture
+def pushing(project: Project, observed: Observed, engine: None) -> Judge:
     """The content is built, and uploaded by the engine through the proxy."""
+    assert engine is None
     project.write()
     return Judge(project, observed)

@@ -157,7 +157,7 @@ def test_f62_a_redirect_that_drops_tls(secure: Callable[[str], Judge], registry:
 
 
 def test_f63_one_byte_at_a_time(tagging: Judge) -> None:
-    tagging.project.idle, tagging.project.request = 1.0, 0.5
+    tagging.project.idle, tagging.project.request = 1.0, 0.3
     tagging.project.proxy.rule("GET", "/manifests/sha256:", drip(0.2), times=None)
     tagging.expect(FAIL)
 

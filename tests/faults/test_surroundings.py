@@ -73,7 +73,7 @@ def test_f61_a_blob_is_elsewhere(
         assert any(entry.headers["Authorization"] for entry in project.proxy.log)
 
 
-@pytest.mark.parametrize("status", [500, 403])
+@pytest.mark.parametrize("status", [pytest.param(500, marks=pytest.mark.slow), 403])
 def test_f67_the_cache_cannot_be_written(pushing: Judge, status: int) -> None:
     project = pushing.project
     cache = f"type=registry,ref={project.proxy.host}/cache/{project.name},mode=max"
@@ -84,7 +84,7 @@ def test_f67_the_cache_cannot_be_written(pushing: Judge, status: int) -> None:
     assert "the cache of app could not be written" in ran.err
 
 
-@pytest.mark.parametrize("status", [500, 403])
+@pytest.mark.parametrize("status", [pytest.param(500, marks=pytest.mark.slow), 403])
 def test_f67_the_cache_cannot_be_read(pushing: Judge, status: int) -> None:
     project = pushing.project
     cache = f"type=registry,ref={project.proxy.host}/cache/{project.name}"

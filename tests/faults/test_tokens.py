@@ -78,6 +78,7 @@ def test_f31_the_token_service_fails_for_a_while(tagging_locked: Judge) -> None:
 
 
 @pytest.mark.engine
+@pytest.mark.usefixtures("engine")
 def test_f31_the_engine_waits_for_a_token(locked: Judge) -> None:
     project = locked.project
     project.push_idle = 3
