@@ -26,12 +26,17 @@ PROGRAM = "docker-registry"
 
 @contextmanager
 def start_registry(
-    tmp_path: Path, htpasswd: tuple[str, str] | None = None, *, auth: str = ""
+    tmp_path: Path,
+    htpasswd: tuple[str, str] | None = None,
+    *,
+    auth: str = "",
+    delete: bool = True,
 ) -> Iterator[str]:
     """Run a registry in ``tmp_path`` and yield ``127.0.0.1:PORT``; it ends with the context.
 
     ``htpasswd`` is the one user's name and password; without it everybody may do everything.
-    ``auth`` is YAML to use instead: the value of the configuration's ``auth``.
+    ``auth`` is YAML to use instead: the value of the configuration's ``auth``. Manifests can be
+    deleted unless ``delete`` says no.
     """
     program = shutil.which(PROGRAM)
     assert program, f"{PROGRAM} is not on PATH: install it, or run `make engine`"
@@ -39,7 +44,7 @@ def start_registry(
     folder.mkdir(parents=True)
     for _ in range(5):  # somebody else may take the port between our look and its use
         host = f"127.0.0.1:{_free_port()}"
-        config = _config(folder, host, htpasswd, auth)
+        config = _config(folder, host, htpasswd, auth, delete=delete)
         with (folder / "log").open("ab") as log:
             process = subprocess.Popen(
                 [program, "serve", str(config)], stdout=log, stderr=log, env=_environment()
@@ -94,7 +99,9 @@ def _free_port() -> int:
         return port
 
 
-def _config(folder: Path, host: str, htpasswd: tuple[str, str] | None, auth: str) -> Path:
+def _config(
+    folder: Path, host: str, htpasswd: tuple[str, str] | None, auth: str, *, delete: bool
+) -> Path:
     if htpasswd:
         users = folder / "htpasswd"
         users.write_text(f"{htpasswd[0]}:{_bcrypt(htpasswd[1])}\n")
@@ -104,7 +111,8 @@ def _config(folder: Path, host: str, htpasswd: tuple[str, str] | None, auth: str
     config.write_text(
         "version: 0.1\n"
         "log: {level: warn, accesslog: {disabled: true}}\n"
-        f'storage: {{filesystem: {{rootdirectory: "{data}"}}, delete: {{enabled: true}}}}\n'
+        f'storage: {{filesystem: {{rootdirectory: "{data}"}},'
+        f" delete: {{enabled: {str(delete).lower()}}}}}\n"
         f'http: {{addr: "{host}", secret: test}}\n' + (f"auth: {auth}\n" if auth else "")
     )
     return config
