@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from releaser import __version__
-from releaser.cli import changelog, commands, locking, tagging, versions
+from releaser.cli import changelog, commands, locking, tagging, verifying, versions
 from releaser.cli.errors import format_error
 from releaser.cli.usage import Grouped, usage_error
 from releaser.errors import InternalError, InterruptedRunError, ReleaserError
@@ -59,6 +59,7 @@ app.command("tags", rich_help_panel=LOOK)(tagging.tags)
 app.command("version", rich_help_panel=LOOK)(versions.version)
 app.command("changelog", rich_help_panel=LOOK)(changelog.changelog)
 app.command("lock", rich_help_panel=LOOK)(locking.lock)
+app.command("verify", rich_help_panel=LOOK)(verifying.verify)
 app.command("build", rich_help_panel=MAKE)(commands.build)
 app.command("release", rich_help_panel=MAKE)(commands.release)
 

@@ -75,9 +75,16 @@ def _variable(item: str) -> tuple[str, str]:
 
 
 def adapters(
-    project: Project, engine: EngineName = EngineName.AUTO, builder: str | None = None
+    project: Project,
+    engine: EngineName = EngineName.AUTO,
+    builder: str | None = None,
+    *,
+    fresh: bool = False,
 ) -> Adapters:
-    """The adapters of a run; the engine is connected to when it is first asked for."""
+    """The adapters of a run; the engine is connected to when it is first asked for.
+
+    Where ``fresh``, caches between us and the registries are passed by.
+    """
     from releaser.registries.distribution import Distribution
     from releaser.sources.context import DiskContexts
     from releaser.sources.git import GitSource
@@ -86,7 +93,7 @@ def adapters(
     return Adapters(
         source=GitSource(project.root),
         contexts=DiskContexts(),
-        registry=Distribution(insecure=insecure_hosts(project.spec)),
+        registry=Distribution(insecure=insecure_hosts(project.spec), fresh=fresh),
         engine=lambda: docker.engine,
         builder=lambda facts: docker.builder(facts, engine, builder),
     )

@@ -6,7 +6,7 @@ are computed. The second asks the registries, content first, then the tags that 
 
 from releaser.observe.contexts import all_files, missing_sources, seen_from
 from releaser.observe.engine import base_digests, local_images
-from releaser.observe.registries import records, registry_facts, tag_lists
+from releaser.observe.registries import records, registry_facts, tag_lists, withdrawals
 from releaser.observe.threads import concurrently
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "registry_facts",
     "seen_from",
     "tag_lists",
+    "withdrawals",
 ]

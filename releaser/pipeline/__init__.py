@@ -12,9 +12,11 @@ from releaser.pipeline.request import Adapters, Prepared, Project, Request
 from releaser.pipeline.running import outcome_error, preflight, refuse, run
 from releaser.pipeline.selection import Selection, build_graph, check, fingerprints, host_platform
 from releaser.pipeline.tagging import tags_at
+from releaser.pipeline.verifying import Check, verify
 
 __all__ = [
     "Adapters",
+    "Check",
     "Prepared",
     "Project",
     "Relocked",
@@ -36,4 +38,5 @@ __all__ = [
     "see",
     "tags_at",
     "template_of",
+    "verify",
 ]

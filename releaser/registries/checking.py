@@ -20,7 +20,7 @@ from releaser.registries.copying import MAX_DEPTH, MAX_MANIFESTS, WORKERS
 from releaser.registries.hosts import Endpoint
 from releaser.registries.labels import MAX_CONFIG
 from releaser.registries.manifests import Descriptor
-from releaser.registries.reading import CORRUPTED, absent, read_manifest
+from releaser.registries.reading import absent, read_manifest
 from releaser.registries.refusals import unusable
 
 MISSING = "is missing"
@@ -92,7 +92,7 @@ class _Checking:
         try:
             found = read_manifest(self.client, self.at, self.repository.at(digest))
         except RegistryError as error:
-            if error.reason != CORRUPTED:
+            if not error.is_corruption:
                 raise
             self.flaws.append(Flaw(digest, CORRUPT))
             return None
@@ -106,7 +106,7 @@ class _Checking:
         except RegistryError as error:
             if error.status == 404:
                 return Flaw(blob.digest, MISSING)
-            if error.reason == CORRUPTED:
+            if error.is_corruption:
                 return Flaw(blob.digest, CORRUPT)
             raise
         return None

@@ -103,6 +103,7 @@ def _image(image: ImagePlan, run: Run) -> dict[str, object]:
     digests = digests_of(image, run)
     return {
         "name": image.name,
+        **({"version": image.version} if image.version else {}),
         "needs": sorted(image.needs),
         "action": image.action.value,
         "reason": {"code": image.reason.code.value, "detail": image.reason.detail},

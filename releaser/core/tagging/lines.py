@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from releaser.core import template
@@ -51,21 +51,52 @@ class Newer:
         return f"{self.version} is newer{' (a git tag)' if self.in_git else ''}"
 
 
-def newest_in_line(
-    wanted: WantedTag, released: Sequence[Version], tagged: Sequence[Version] = ()
-) -> Newer | None:
-    """The highest version above that of ``wanted`` on its line; ``None``: the tag may move.
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """A version that no line's tag moves to, because it was rolled back."""
 
-    ``released`` are the full versions that a registry has, ``tagged`` those that git has tags of,
-    both in order.
+    version: Version
+
+    def __str__(self) -> str:
+        return f"{self.version} was rolled back"
+
+
+Stays = Newer | RolledBack
+"""Why a line's tag stays where it is."""
+
+
+def newest_in_line(
+    wanted: WantedTag,
+    released: Sequence[Version],
+    tagged: Sequence[Version] = (),
+    withdrawn: Collection[Version] = (),
+) -> Stays | None:
+    """What keeps the tag of ``wanted`` where it is; ``None``: it may move.
+
+    That is the highest version above that of ``wanted`` on its line, or that this one was rolled
+    back. ``released`` are the full versions that a registry has, ``tagged`` those that git has tags
+    of, both in order; the ``withdrawn`` ones among them do not count.
     """
     if not wanted.is_line or wanted.version is None:
         return None
-    out = newer_in_line(wanted.template, wanted.version, released)
-    known = newer_in_line(wanted.template, wanted.version, tagged)
+    out = newer_in_line(wanted.template, wanted.version, _left(released, withdrawn))
+    known = newer_in_line(wanted.template, wanted.version, _left(tagged, withdrawn))
     if known is not None and (out is None or out < known):
         return Newer(known, in_git=True)
-    return Newer(out) if out is not None else None
+    if out is not None:
+        return Newer(out)
+    return RolledBack(wanted.version) if wanted.version in withdrawn else None
+
+
+def highest_in_line(
+    wanted: WantedTag, released: Sequence[Version], withdrawn: Collection[Version] = ()
+) -> Version | None:
+    """The version that the tag of ``wanted`` stands for: the highest of its line that is left."""
+    if wanted.version is None:
+        return None
+    own = _line(wanted.template, wanted.version)
+    left = reversed(_left(released, withdrawn))
+    return next((one for one in left if _line(wanted.template, one) == own), None)
 
 
 def newer_in_line(rule: str, version: Version, released: Sequence[Version]) -> Version | None:
@@ -77,6 +108,10 @@ def newer_in_line(rule: str, version: Version, released: Sequence[Version]) -> V
     own = _line(rule, version)
     newer = released[bisect_right(released, version) :]
     return next((other for other in reversed(newer) if _line(rule, other) == own), None)
+
+
+def _left(versions: Sequence[Version], withdrawn: Collection[Version]) -> Sequence[Version]:
+    return [one for one in versions if one not in withdrawn] if withdrawn else versions
 
 
 def _line(rule: str, version: Version) -> str:
