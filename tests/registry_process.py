@@ -36,7 +36,7 @@ def start_registry(
 
     ``htpasswd`` is the one user's name and password; without it everybody may do everything.
     ``auth`` is YAML to use instead: the value of the configuration's ``auth``. Manifests can be
-    deleted unless ``delete`` says no.
+    deleted unless ``delete`` says no. Every request is a line of ``registry-*/log`` in there.
     """
     program = shutil.which(PROGRAM)
     assert program, f"{PROGRAM} is not on PATH: install it, or run `make engine`"
@@ -110,7 +110,7 @@ def _config(
     data = folder / "data"
     config.write_text(
         "version: 0.1\n"
-        "log: {level: warn, accesslog: {disabled: true}}\n"
+        "log: {level: warn}\n"
         f'storage: {{filesystem: {{rootdirectory: "{data}"}},'
         f" delete: {{enabled: {str(delete).lower()}}}}}\n"
         f'http: {{addr: "{host}", secret: test}}\n' + (f"auth: {auth}\n" if auth else "")

@@ -11,12 +11,12 @@ from typing import Annotated
 import typer
 
 from releaser import __version__
-from releaser.cli import changelog, commands, locking, tagging, verifying, versions
+from releaser.cli import changelog, commands, locking, promoting, tagging, verifying, versions
 from releaser.cli.errors import format_error
 from releaser.cli.usage import Grouped, usage_error
 from releaser.errors import InternalError, InterruptedRunError, ReleaserError
 
-LOOK, MAKE = "Look before you leap", "Build and release"
+LOOK, MAKE, AFTER = "Look before you leap", "Build and release", "After a release"
 
 app = typer.Typer(
     name="releaser",
@@ -59,9 +59,10 @@ app.command("tags", rich_help_panel=LOOK)(tagging.tags)
 app.command("version", rich_help_panel=LOOK)(versions.version)
 app.command("changelog", rich_help_panel=LOOK)(changelog.changelog)
 app.command("lock", rich_help_panel=LOOK)(locking.lock)
-app.command("verify", rich_help_panel=LOOK)(verifying.verify)
 app.command("build", rich_help_panel=MAKE)(commands.build)
 app.command("release", rich_help_panel=MAKE)(commands.release)
+app.command("verify", rich_help_panel=AFTER)(verifying.verify)
+app.command("promote", rich_help_panel=AFTER)(promoting.promote)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -78,4 +78,5 @@ Report = Annotated[
     Path | None,
     typer.Option("--report", metavar="FILE", help="Write a JSON report there, in every ending."),
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what the builds print.")]

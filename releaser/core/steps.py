@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from releaser.core.oci import Digest, Platform, Reference, Repository
+from releaser.core.oci import Digest, Platform, Reference, Repository, Tag
 from releaser.core.record import Ingredients, Record
 
 
@@ -140,17 +140,42 @@ class PushStep:
 
 @dataclass(frozen=True, slots=True)
 class CopyStep:
-    """An image to copy from one registry's repository to another's, byte for byte."""
+    """An image to copy from one registry's repository to another's, byte for byte.
+
+    ``reference`` has a tag, or else the digest alone. Where it is to be ``checked``, all parts are
+    looked at afterwards.
+    """
 
     image: str
     registry: str
     source: Reference
     reference: Reference
+    checked: bool = False
 
     @property
     def key(self) -> str:
         """``copy:api@hub``."""
         return f"copy:{self.image}@{self.registry}"
+
+
+@dataclass(frozen=True, slots=True)
+class AttachStep:
+    """Something that refers to an image, to be copied after it: a signature, an SBOM.
+
+    ``source`` is its digest. Without a ``tag`` (cosign has tags) the registry lists it.
+    """
+
+    image: str
+    registry: str
+    source: Reference
+    repository: Repository
+    tag: Tag | None = None
+
+    @property
+    def key(self) -> str:
+        """``attach:api@prod:sha256:0123456789ab``."""
+        name = self.tag or (self.source.digest.short if self.source.digest else "")
+        return f"attach:{self.image}@{self.registry}:{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,4 +231,4 @@ class RecordStep:
         return Record.of(self.image, self.fingerprint, self.ingredients, self.version, self.commit)
 
 
-Step = BuildStep | NameStep | PushStep | CopyStep | TagStep | RecordStep
+Step = BuildStep | NameStep | PushStep | CopyStep | AttachStep | TagStep | RecordStep

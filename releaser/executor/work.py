@@ -24,6 +24,7 @@ from releaser.core.facts import FINGERPRINT_LABEL
 from releaser.core.fingerprint import tag_of
 from releaser.core.oci import Digest, Manifest, Reference
 from releaser.core.steps import (
+    AttachStep,
     BuildStep,
     CopyStep,
     NameStep,
@@ -41,6 +42,7 @@ from releaser.errors import (
     StepError,
     UnknownError,
 )
+from releaser.executor.carrying import attach, copy
 from releaser.interfaces import Builder, Engine, Listener, Registry
 
 
@@ -187,11 +189,10 @@ class Workers:
                 return image_id
             case PushStep():
                 return self._push(step)
-            case CopyStep(_, _, source, reference):
-                tag = reference.tag
-                if tag is None:
-                    raise InternalError(f"{step.key} has no tag")
-                return self._doers.registry.copy(source, reference.repository, tag)
+            case CopyStep():
+                return copy(self._doers.registry, step)
+            case AttachStep():
+                return attach(self._doers.registry, step)
             case TagStep():
                 return self._tag(step)
             case RecordStep():

@@ -6,6 +6,7 @@ are computed. The second asks the registries, content first, then the tags that 
 
 from releaser.observe.contexts import all_files, missing_sources, seen_from
 from releaser.observe.engine import base_digests, local_images
+from releaser.observe.promotion import origin, target
 from releaser.observe.registries import records, registry_facts, tag_lists, withdrawals
 from releaser.observe.threads import concurrently
 
@@ -15,9 +16,11 @@ __all__ = [
     "concurrently",
     "local_images",
     "missing_sources",
+    "origin",
     "records",
     "registry_facts",
     "seen_from",
     "tag_lists",
+    "target",
     "withdrawals",
 ]

@@ -81,7 +81,7 @@ def _withdrawals(registry: Registry, reference: Reference) -> Withdrawals | None
         data = registry.read_record(reference)
         return Withdrawals.unpack(data) if data is not None else None
     except RegistryError as error:
-        raise _unknown(str(reference), error) from error
+        raise unknown(str(reference), error) from error
     except UnreadableError as error:
         raise UnknownError(
             f"{reference}: which versions were rolled back cannot be read: {error}",
@@ -169,24 +169,25 @@ def _labels(registry: Registry, reference: Reference) -> Mapping[str, str]:
     try:
         return registry.labels(reference) or {}
     except RegistryError as error:
-        raise _unknown(str(reference), error) from error
+        raise unknown(str(reference), error) from error
 
 
 def _tags(registry: Registry, repository: Repository) -> tuple[str, ...]:
     try:
         return registry.tags(repository)
     except RegistryError as error:
-        raise _unknown(str(repository), error) from error
+        raise unknown(str(repository), error) from error
 
 
 def _digest(registry: Registry, reference: Reference) -> Digest | None:
     try:
         return registry.digest(reference)
     except RegistryError as error:
-        raise _unknown(str(reference), error) from error
+        raise unknown(str(reference), error) from error
 
 
-def _unknown(what: str, error: RegistryError) -> UnknownError:
+def unknown(what: str, error: RegistryError) -> UnknownError:
+    """The error of a registry that would not say what it holds, nothing having been changed."""
     return UnknownError(
         f"{what}: the registry would not say what it holds: {error.message}",
         details=error.details,

@@ -8,6 +8,7 @@ from releaser.pipeline.bases import locked_digests
 from releaser.pipeline.checkout import Seen, see, template_of
 from releaser.pipeline.locking import Relocked, check_lock, relock
 from releaser.pipeline.preparation import prepare
+from releaser.pipeline.promoting import Promoting, plan_promotion, promote, refuse_promotion
 from releaser.pipeline.request import Adapters, Prepared, Project, Request
 from releaser.pipeline.running import outcome_error, preflight, refuse, run
 from releaser.pipeline.selection import Selection, build_graph, check, fingerprints, host_platform
@@ -19,6 +20,7 @@ __all__ = [
     "Check",
     "Prepared",
     "Project",
+    "Promoting",
     "Relocked",
     "Request",
     "Seen",
@@ -30,9 +32,12 @@ __all__ = [
     "host_platform",
     "locked_digests",
     "outcome_error",
+    "plan_promotion",
     "preflight",
     "prepare",
+    "promote",
     "refuse",
+    "refuse_promotion",
     "relock",
     "run",
     "see",

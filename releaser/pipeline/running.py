@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from releaser.core.events import Outcome, RunResult
 from releaser.core.oci import Repository
 from releaser.core.plan import Plan
@@ -77,22 +79,31 @@ def preflight(prepared: Prepared, plan: Plan, adapters: Adapters) -> Builder | N
     if builds and prepared.engine and prepared.engine_facts:
         builder = adapters.builder(prepared.engine_facts)
         builder.check(builds)
-    _check_pushes(plan, adapters.registry)
+    check_pushes(plan, adapters.registry)
     return builder
 
 
-def _check_pushes(plan: Plan, registry: Registry) -> None:
+def check_pushes(plan: Plan, registry: Registry) -> None:
+    """Ask every registry that a plan writes to whether we may; all problems at once.
+
+    Raises:
+        SetupError: a registry refuses a push or cannot be reached.
+    """
     writes = [one.step for one in plan.steps if isinstance(one.step, PushStep | CopyStep | TagStep)]
-    repositories = sorted({step.reference.repository for step in writes})
+    check_all(registry.check_push, {step.reference.repository for step in writes})
+
+
+def check_all(ask: Callable[[Repository], None], repositories: Iterable[Repository]) -> None:
+    """Ask about all ``repositories`` at once; the first error has the others in its details."""
 
     def check(repository: Repository) -> ReleaserError | None:
         try:
-            registry.check_push(repository)
+            ask(repository)
         except ReleaserError as error:
             return error
         return None
 
-    problems = [error for error in concurrently(check, repositories) if error]
+    problems = [error for error in concurrently(check, sorted(repositories)) if error]
     if problems:
         first, rest = problems[0], problems[1:]
         first.details = (*first.details, *(("also", str(one)) for one in rest[:20]))

@@ -9,6 +9,7 @@ from typing import TypeVar
 from releaser.core.graph import select
 from releaser.core.oci import Digest, Reference, Repository
 from releaser.core.past_run import PastImage, PastRun
+from releaser.core.places import places
 from releaser.core.tagging import WantedTag, full_tags, tags_of, versions_among
 from releaser.core.verification import (
     Claim,
@@ -26,7 +27,6 @@ from releaser.core.version import Version
 from releaser.core.withdrawal import withdrawal_reference
 from releaser.errors import RegistryError, SpecError, UnknownError
 from releaser.observe import concurrently, withdrawals
-from releaser.pipeline.places import places
 from releaser.pipeline.request import Adapters, Project
 
 _T = TypeVar("_T")

@@ -78,14 +78,15 @@ def as_json(run: Run) -> dict[str, object]:
         "pushed": run.pushed,
         "outcome": run.outcome,
         "exit_code": run.exit_code,
-        "error": _error(run.error),
+        "error": error_json(run.error),
         "seconds": round(run.seconds, 3),
         "images": [_image(image, run) for image in images],
         "concerns": [concern.message for concern in run.plan.concerns] if run.plan else [],
     }
 
 
-def _error(error: ReleaserError | None) -> dict[str, object] | None:
+def error_json(error: ReleaserError | None) -> dict[str, object] | None:
+    """An error's entry."""
     if error is None:
         return None
     return {
@@ -112,7 +113,7 @@ def _image(image: ImagePlan, run: Run) -> dict[str, object]:
         "platforms": [str(platform) for platform in image.platforms],
         "digest": next(iter(digests.values()), None),
         "digests": digests,
-        "references": [_reference(one, records) for one in image.references],
+        "references": [reference_json(one, records) for one in image.references],
         "gates": [],
         "steps": [_step(record) for record in own],
     }
@@ -153,7 +154,8 @@ def image_outcome(image: ImagePlan, own: list[StepRecord], run: Run) -> str:
     return "up-to-date" if not image.changes else "not-pushed"
 
 
-def _reference(one: ReferencePlan, records: Mapping[str, StepRecord]) -> dict[str, object]:
+def reference_json(one: ReferencePlan, records: Mapping[str, StepRecord]) -> dict[str, object]:
+    """A reference's entry: the digests that it had and has, and what became of it."""
     record = records.get(TagStep.key_of(one.reference))
     written = record is not None and record.outcome is Outcome.DONE
     before = str(one.before) if one.before else None
@@ -179,6 +181,6 @@ def _step(record: StepRecord) -> dict[str, object]:
         "seconds": round(record.seconds, 3),
         "digest": str(record.digest) if record.digest else None,
         "blocked_by": record.blocked_by,
-        "error": _error(record.error),
+        "error": error_json(record.error),
         "output": list(getattr(record.error, "output", ())),
     }

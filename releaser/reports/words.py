@@ -29,6 +29,9 @@ def step_words(key: str) -> str:
     match kind:
         case "push" | "copy" | "record":
             return f"{kind} to {rest.rpartition('@')[2]}"
+        case "attach":
+            name, _, place = rest.partition("@")
+            return f"attach to {place.partition(':')[0] or name}"
         case "tag":
             return f"tag {rest}"
         case "name":

@@ -1,0 +1,190 @@
+"""What comes after a release, with real registries: verify, promote."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from releaser.core.oci import Reference, Repository, referrers_tag
+from tests.e2e.conftest import EngineUnderTest, Workspace, all_tags, manifest, tags
+from tests.fakes.registry import Image, image, index, listing, signature
+from tests.registry_process import start_registry, upload
+
+SPEC = """\
+version: 1
+project: shop
+registries: {staging: STAGING/shop, prod: PROD/shop}
+defaults: {push_to: [staging]}
+images:
+  api: {context: api}
+"""
+FINGERPRINT = "sha256:" + "0123456789abcdef" * 4
+LABELS = {"dev.releaser.fingerprint": FINGERPRINT, "dev.releaser.image": "shop/api"}
+FP = "fp-0123456789abcdef"
+
+
+@dataclass
+class Shop:
+    """A project with two registries; ``log`` is every request that a registry has got."""
+
+    work: Workspace
+    staging: str
+    prod: str
+    folder: Path
+
+    def seed(self, place: str, *names: str, content: Image) -> None:
+        """Upload an image under some tags, without any code of releaser's."""
+        for name in names:
+            upload(Repository.parse(f"{place}/shop/api").tagged(name), content)
+
+    def sign(self, place: str, content: Image) -> Image:
+        """Attach a signature as clients do where a registry lists no referrers."""
+        repository = Repository.parse(f"{place}/shop/api")
+        signed = signature(content)
+        upload(repository.tagged(referrers_tag(content.digest)), listing(signed))
+        return signed
+
+    def requests(self, method: str, path: str) -> list[str]:
+        """The requests to any of the registries that match."""
+        text = "".join(log.read_text() for log in self.folder.glob("registry-*/log"))
+        return re.findall(rf'"{method} (/v2/{path}[^ ]*) HTTP', text)
+
+
+def start(tmp_path: Path, engine: EngineUnderTest, staging: str, prod: str) -> Shop:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    work = Workspace(folder, engine, staging)
+    text = SPEC.replace("STAGING", staging).replace("PROD", prod)
+    work.write({"images.yaml": text, "api/Dockerfile": "FROM scratch\nCOPY f /\n", "api/f": "f"})
+    return Shop(work, staging.partition("/")[0], prod.partition("/")[0], tmp_path)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, engine: EngineUnderTest) -> Iterator[Shop]:
+    """Two registries, and a project that releases to the first."""
+    with start_registry(tmp_path) as staging, start_registry(tmp_path) as prod:
+        yield start(tmp_path, engine, staging, prod)
+
+
+def whole(text: str = "x") -> Image:
+    """An image for two platforms with an attestation."""
+    images = [image(f"{text} {n}", layers=2, labels=LABELS) for n in range(2)]
+    return index(*images, attested=True)
+
+
+def pulled(reference: str) -> set[str]:
+    """Every digest below a reference, each fetched and hashed: what a pull of all of it needs."""
+    digest, body = manifest(reference)
+    at = Reference.parse(reference).repository
+    document = json.loads(body)
+    found = {digest}
+    for entry in document.get("manifests", ()):
+        found |= pulled(f"{at}@{entry['digest']}")
+    for entry in (document.get("config"), *document.get("layers", ())):
+        if entry:
+            url = f"http://{at.registry}/v2/{at.path}/blobs/{entry['digest']}"
+            with urllib.request.urlopen(url, timeout=30) as answer:
+                assert "sha256:" + sha256(answer.read()).hexdigest() == entry["digest"]
+            found.add(entry["digest"])
+    return found
+
+
+def parts(content: Image) -> set[str]:
+    """The digests of everything that an image consists of."""
+    own = {str(content.digest), *map(str, content.blobs)}
+    return own.union(*(parts(child) for child in content.children))
+
+
+def test_promoted_images_are_the_same_bytes(shop: Shop) -> None:
+    content = whole()
+    shop.seed(shop.staging, "1.4.2", "1.4", "1", "latest", FP, content=content)
+    signed = shop.sign(shop.staging, content)
+    cosign = f"sha256-{content.digest.hex}.sig"
+    shop.seed(shop.staging, cosign, content=image("cosign"))
+
+    dry = shop.work.run("promote", "1.4.2", "--to", "prod", "--tag", "stable", "--dry-run")
+    assert dry.code == 0, dry.err
+    assert all_tags(f"{shop.prod}/shop/api") == []
+    ran = shop.work.run("promote", "1.4.2", "--to", "prod", "--tag", "stable", report=True)
+    assert ran.code == 0, ran.err
+    there = f"{shop.prod}/shop/api"
+    public = ["1", "1.4", "1.4.2", "latest", "stable"]
+    listed = str(referrers_tag(content.digest))
+    assert all_tags(there) == sorted([*public, FP, cosign, listed])
+    for tag in (*public, FP):
+        assert manifest(f"{there}:{tag}")[1] == content.manifest.body
+        assert pulled(f"{there}:{tag}") == parts(content)
+    assert pulled(f"{there}@{signed.digest}") == parts(signed)
+    assert [one["digest"] for one in json.loads(manifest(f"{there}:{listed}")[1])["manifests"]] == [
+        str(signed.digest)
+    ]
+    assert pulled(f"{there}:{cosign}") == parts(image("cosign"))
+
+    kept = shop.folder / "promotion.json"
+    kept.write_text(json.dumps(ran.report))
+    for arguments in (["--version", "1.4.2"], ["--report", str(kept)]):
+        checked = shop.work.run("verify", *arguments, "--registry", "prod", "--deep")
+        assert checked.code == 0, checked.out + checked.err
+    again = shop.work.run("promote", "1.4.2", "--to", "prod", "--tag", "stable")
+    assert (again.code, "nothing to do" in again.out) == (0, True)
+
+
+def test_latest_is_not_moved_backwards(shop: Shop) -> None:
+    old, new = whole("old"), whole("new")
+    shop.seed(shop.staging, "1.4.2", content=old)
+    shop.seed(shop.prod, "1.5.0", "latest", content=new)
+    ran = shop.work.run("promote", "1.4.2", "--to", "prod", "--from", "staging")
+    assert ran.code == 0, ran.err
+    assert "1.5.0 is newer" in ran.out
+    there = f"{shop.prod}/shop/api"
+    assert manifest(f"{there}:latest")[0] == str(new.digest)
+    assert manifest(f"{there}:1.4.2")[0] == manifest(f"{there}:1.4")[0] == str(old.digest)
+
+
+def test_a_taken_version_refuses_the_whole(shop: Shop) -> None:
+    shop.seed(shop.staging, "1.4.2", content=whole())
+    shop.seed(shop.prod, "1.4.2", content=whole("other"))
+    before = len(shop.requests("(?:PUT|POST|PATCH)", "shop"))
+    ran = shop.work.run("promote", "1.4.2", "--to", "prod", "--tag", "stable")
+    assert ran.code == 3
+    assert len(shop.requests("(?:PUT|POST|PATCH)", "shop")) == before
+    assert tags(f"{shop.prod}/shop/api") == ["1.4.2"]
+
+
+def test_within_one_registry_blobs_are_mounted(tmp_path: Path, engine: EngineUnderTest) -> None:
+    with start_registry(tmp_path) as host:
+        shop = start(tmp_path, engine, f"{host}/a", f"{host}/b")
+        content = whole()
+        upload(Repository.parse(f"{host}/a/shop/api").tagged("1.4.2"), content)
+        ran = shop.work.run("promote", "1.4.2", "--to", "prod")
+        assert ran.code == 0, ran.err
+        assert pulled(f"{host}/b/shop/api:1.4.2") == parts(content)
+        assert shop.requests("POST", r"b/shop/api/blobs/uploads/\?mount=")
+        assert shop.requests("(?:PUT|PATCH)", "b/shop/api/blobs") == []
+
+
+def test_what_is_broken_is_found(shop: Shop) -> None:
+    content = whole()
+    shop.seed(shop.staging, "1.4.2", "1.4", "1", "latest", content=content)
+    assert shop.work.run("verify", "--version", "1.4.2").code == 0
+    layer = next(iter(content.children[1].blobs))
+    data = next(shop.folder.rglob(f"blobs/sha256/*/{layer.hex}/data"))
+    right = data.read_bytes()
+    data.write_bytes(bytes(len(right)))
+    shallow, deep = (
+        shop.work.run("verify", "--version", "1.4.2", *more) for more in ([], ["--deep"])
+    )
+    assert (shallow.code, deep.code) in {(0, 1), (1, 1)}
+    assert f"expected {layer}, found is not what its digest says" in deep.out
+    data.write_bytes(right)
+    shop.seed(shop.staging, "latest", content=whole("other"))
+    found = shop.work.run("verify", "--version", "1.4.2")
+    assert found.code == 1
+    assert found.out.startswith(f"not the highest version: {shop.staging}/shop/api:latest: ")
