@@ -11,7 +11,16 @@ from typing import Annotated
 import typer
 
 from releaser import __version__
-from releaser.cli import changelog, commands, locking, promoting, tagging, verifying, versions
+from releaser.cli import (
+    changelog,
+    commands,
+    locking,
+    promoting,
+    rolling_back,
+    tagging,
+    verifying,
+    versions,
+)
 from releaser.cli.errors import format_error
 from releaser.cli.usage import Grouped, usage_error
 from releaser.errors import InternalError, InterruptedRunError, ReleaserError
@@ -63,6 +72,7 @@ app.command("build", rich_help_panel=MAKE)(commands.build)
 app.command("release", rich_help_panel=MAKE)(commands.release)
 app.command("verify", rich_help_panel=AFTER)(verifying.verify)
 app.command("promote", rich_help_panel=AFTER)(promoting.promote)
+app.command("rollback", rich_help_panel=AFTER)(rolling_back.rollback)
 
 
 def run(arguments: Sequence[str]) -> int:

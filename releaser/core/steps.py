@@ -209,6 +209,25 @@ class TagStep:
 
 
 @dataclass(frozen=True, slots=True)
+class WithdrawStep:
+    """The list of an image's versions that were rolled back, to be kept in its repository.
+
+    ``before`` is the digest that the list was seen to have, ``None`` where there was none.
+    """
+
+    image: str
+    registry: str
+    reference: Reference
+    record: bytes = field(repr=False)
+    before: Digest | None = None
+
+    @property
+    def key(self) -> str:
+        """``withdraw:api@ghcr``."""
+        return f"withdraw:{self.image}@{self.registry}"
+
+
+@dataclass(frozen=True, slots=True)
 class RecordStep:
     """What an image is made of, to be kept in its repository for the next plan to compare with."""
 
@@ -231,4 +250,4 @@ class RecordStep:
         return Record.of(self.image, self.fingerprint, self.ingredients, self.version, self.commit)
 
 
-Step = BuildStep | NameStep | PushStep | CopyStep | AttachStep | TagStep | RecordStep
+Step = BuildStep | NameStep | PushStep | CopyStep | AttachStep | TagStep | RecordStep | WithdrawStep

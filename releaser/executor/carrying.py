@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from releaser.core.oci import Digest, Reference, Repository
-from releaser.core.steps import AttachStep, CopyStep
-from releaser.errors import RegistryError
+from releaser.core.steps import AttachStep, CopyStep, WithdrawStep
+from releaser.errors import RegistryError, StepError
 from releaser.interfaces import Registry
+
+
+def carry(registry: Registry, step: CopyStep | AttachStep | WithdrawStep) -> Digest | None:
+    """Do a step that needs registries alone; the digest that it came to.
+
+    Raises:
+        StepError: see the functions below.
+    """
+    match step:
+        case CopyStep():
+            return copy(registry, step)
+        case AttachStep():
+            return attach(registry, step)
+        case WithdrawStep():
+            return withdraw(registry, step)
+        case _:
+            assert_never(step)
 
 
 def copy(registry: Registry, step: CopyStep) -> Digest:
@@ -45,6 +64,23 @@ def attach(registry: Registry, step: AttachStep) -> Digest:
         digest = registry.copy(step.source, step.repository, step.tag)
     _check(registry, step.repository, digest)
     return digest
+
+
+def withdraw(registry: Registry, step: WithdrawStep) -> Digest | None:
+    """Keep a list of versions, where it is still the one that the plan was made from.
+
+    Raises:
+        StepError: somebody else has changed it meanwhile.
+    """
+    now = registry.digest(step.reference)
+    if now != step.before:
+        raise StepError(
+            f"{step.reference} was changed by another rollback meanwhile",
+            details=(("expected", str(step.before or "nothing")), ("there", str(now or "nothing"))),
+            hint="run it again: the plan is made anew from what is there",
+        )
+    registry.write_record(step.reference, step.record)
+    return registry.digest(step.reference)
 
 
 def _check(registry: Registry, repository: Repository, digest: Digest) -> None:

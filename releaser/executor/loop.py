@@ -29,6 +29,7 @@ from releaser.core.steps import (
     RecordStep,
     Step,
     TagStep,
+    WithdrawStep,
 )
 from releaser.errors import InternalError, InterruptedRunError, ReleaserError
 from releaser.executor.work import Doers, Done, Workers
@@ -262,5 +263,5 @@ def _pool(step: Step) -> str:
             return BUILD_POOL
         case NameStep():
             return ENGINE_POOL
-        case PushStep() | CopyStep() | AttachStep() | TagStep() | RecordStep():
+        case PushStep() | CopyStep() | AttachStep() | TagStep() | RecordStep() | WithdrawStep():
             return f"registry:{step.registry}"

@@ -33,6 +33,7 @@ from releaser.core.steps import (
     Step,
     TagKind,
     TagStep,
+    WithdrawStep,
 )
 from releaser.errors import (
     EngineError,
@@ -42,7 +43,7 @@ from releaser.errors import (
     StepError,
     UnknownError,
 )
-from releaser.executor.carrying import attach, copy
+from releaser.executor.carrying import carry
 from releaser.interfaces import Builder, Engine, Listener, Registry
 
 
@@ -189,10 +190,8 @@ class Workers:
                 return image_id
             case PushStep():
                 return self._push(step)
-            case CopyStep():
-                return copy(self._doers.registry, step)
-            case AttachStep():
-                return attach(self._doers.registry, step)
+            case CopyStep() | AttachStep() | WithdrawStep():
+                return carry(self._doers.registry, step)
             case TagStep():
                 return self._tag(step)
             case RecordStep():

@@ -7,7 +7,7 @@ are computed. The second asks the registries, content first, then the tags that 
 from releaser.observe.contexts import all_files, missing_sources, seen_from
 from releaser.observe.engine import base_digests, local_images
 from releaser.observe.promotion import origin, target
-from releaser.observe.registries import records, registry_facts, tag_lists, withdrawals
+from releaser.observe.registries import records, registry_facts, tag_lists, unknown, withdrawals
 from releaser.observe.threads import concurrently
 
 __all__ = [
@@ -22,5 +22,6 @@ __all__ = [
     "seen_from",
     "tag_lists",
     "target",
+    "unknown",
     "withdrawals",
 ]

@@ -10,6 +10,12 @@ from releaser.pipeline.locking import Relocked, check_lock, relock
 from releaser.pipeline.preparation import prepare
 from releaser.pipeline.promoting import Promoting, plan_promotion, promote, refuse_promotion
 from releaser.pipeline.request import Adapters, Prepared, Project, Request
+from releaser.pipeline.rolling_back import (
+    RollingBack,
+    plan_rollback,
+    refuse_rollback,
+    rollback,
+)
 from releaser.pipeline.running import outcome_error, preflight, refuse, run
 from releaser.pipeline.selection import Selection, build_graph, check, fingerprints, host_platform
 from releaser.pipeline.tagging import tags_at
@@ -23,6 +29,7 @@ __all__ = [
     "Promoting",
     "Relocked",
     "Request",
+    "RollingBack",
     "Seen",
     "Selection",
     "build_graph",
@@ -33,12 +40,15 @@ __all__ = [
     "locked_digests",
     "outcome_error",
     "plan_promotion",
+    "plan_rollback",
     "preflight",
     "prepare",
     "promote",
     "refuse",
     "refuse_promotion",
+    "refuse_rollback",
     "relock",
+    "rollback",
     "run",
     "see",
     "tags_at",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from releaser.core.events import Outcome, RunResult
 from releaser.core.oci import Repository
 from releaser.core.plan import Plan
-from releaser.core.steps import BuildStep, CopyStep, PushStep, RecordStep, TagStep
+from releaser.core.steps import BuildStep, CopyStep, PushStep, RecordStep, TagStep, WithdrawStep
 from releaser.errors import (
     InternalError,
     InterruptedRunError,
@@ -89,7 +89,8 @@ def check_pushes(plan: Plan, registry: Registry) -> None:
     Raises:
         SetupError: a registry refuses a push or cannot be reached.
     """
-    writes = [one.step for one in plan.steps if isinstance(one.step, PushStep | CopyStep | TagStep)]
+    kinds = PushStep | CopyStep | TagStep | WithdrawStep
+    writes = [one.step for one in plan.steps if isinstance(one.step, kinds)]
     check_all(registry.check_push, {step.reference.repository for step in writes})
 
 

@@ -27,7 +27,7 @@ def step_words(key: str) -> str:
     """A step's key in words: ``push:api@ghcr`` is ``push to ghcr``."""
     kind, _, rest = key.partition(":")
     match kind:
-        case "push" | "copy" | "record":
+        case "push" | "copy" | "record" | "withdraw":
             return f"{kind} to {rest.rpartition('@')[2]}"
         case "attach":
             name, _, place = rest.partition("@")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from releaser.cli import app, commands, promoting, verifying
+from releaser.cli import app, commands, promoting, rolling_back, verifying
 from releaser.core.oci import Repository
 from releaser.errors import RegistryError, SetupError
 from tests.world import RELEASED, World
@@ -25,7 +25,7 @@ images:
 """
 FILES = {"api/Dockerfile": "FROM scratch\nCOPY f /\n", "api/f": "api"}
 STAGING, PROD = "staging.example/shop/api", "prod.example/shop/api"
-MODULES = [commands, verifying, promoting]
+MODULES = [commands, verifying, promoting, rolling_back]
 
 Ran = Callable[..., tuple[int, str, str]]
 
@@ -64,7 +64,8 @@ def report(name: str = "report.json") -> dict[str, Any]:
 def release(world: World, ran: Ran, version: str) -> None:
     """Release a version with content of its own."""
     world.files["/project/api/f"] = version
-    world.source = replace(RELEASED, tags=(f"v{version}",))
+    commit = (version.replace(".", "") * 40)[:40]
+    world.source = replace(RELEASED, tags=(f"v{version}",), commit=commit)
     assert ran("release", "--push", "--report", f"{version}.json")[0] == 0
 
 
@@ -188,5 +189,74 @@ class TestPromote:
     )
     def test_wrong_command_lines(self, ran: Ran, arguments: list[str], message: str) -> None:
         code, out, err = ran("promote", *arguments)
+        assert (code, out) == (2, "")
+        assert message in err
+
+
+class TestRollback:
+    def test_there_and_back(self, made: World, ran: Ran) -> None:
+        release(made, ran, "1.5.0")
+        old, new = (made.registry.tag_of(f"{STAGING}:{tag}") for tag in ("1.4.2", "1.5.0"))
+        code, out, err = ran("rollback", "--to", "1.4.2", "--dry-run")
+        assert (code, err) == (0, "")
+        assert out.startswith("shop: roll back: 2 tags to move\n")
+        assert "api in staging  withdraws 1.5.0\n" in out
+        assert made.registry.tag_of(f"{STAGING}:latest") == new
+        code, out, err = ran("rollback", "--to", "v1.4.2", "--reason", "it leaks")
+        assert code == 0, err
+        assert out.splitlines()[-1].startswith("shop: rolled back in ")
+        assert made.registry.tag_of(f"{STAGING}:latest") == old
+        assert ran("release", "--push")[0] == 0
+        assert made.registry.tag_of(f"{STAGING}:latest") == old
+        assert "1.5.0 was rolled back" in ran("plan", "--version", "1.5.0")[1]
+        assert ran("verify", "--version", "1.5.0")[0] == 0
+        code, out, _ = ran("rollback", "--restore", "1.5.0", "--format", "json")
+        assert code == 0
+        found = json.loads(out)
+        assert (found["outcome"], found["images"][0]["restored"]) == ("rolled-back", ["1.5.0"])
+        assert made.registry.tag_of(f"{STAGING}:latest") == new
+
+    def test_by_a_report(self, made: World, ran: Ran) -> None:
+        old = made.registry.tag_of(f"{STAGING}:latest")
+        release(made, ran, "1.5.0")
+        code, out, err = ran("rollback", "--report", "1.5.0.json")
+        assert code == 0, err
+        assert made.registry.tag_of(f"{STAGING}:latest") == old
+        assert "nothing to do" in ran("rollback", "--report", "1.5.0.json")[1]
+        assert "withdraws 1.5.0" in out
+
+    def test_one_version_alone(self, made: World, ran: Ran) -> None:
+        release(made, ran, "1.5.0")
+        code, out, _ = ran("rollback", "--withdraw", "1.4.2", "api")
+        assert code == 0
+        assert "no other version of its line is left" in out
+
+    def test_a_version_that_is_not_there(self, ran: Ran) -> None:
+        code, _, err = ran("rollback", "--to", "1.0.0")
+        assert (code, '1.0.0 of image "api" is not in staging' in err) == (3, True)
+
+    def test_of_a_promotion_only_registry(self, made: World, ran: Ran) -> None:
+        assert ran("promote", "1.4.2", "--to", "prod")[0] == 0
+        release(made, ran, "1.5.0")
+        assert ran("promote", "1.5.0", "--to", "prod")[0] == 0
+        assert ran("rollback", "--to", "1.4.2", "--registry", "prod")[0] == 0
+        old, new = (made.registry.tag_of(f"{PROD}:{tag}") for tag in ("1.4.2", "1.5.0"))
+        assert made.registry.tag_of(f"{PROD}:latest") == old
+        assert made.registry.tag_of(f"{STAGING}:latest") == new
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ([], "needs one of"),
+            (["--to", "1.4.1", "--restore", "1.4.2"], "needs one of"),
+            (["--to", "1.4"], "is not a version"),
+            (["--to", "1.5.0-rc.1"], "no line of versions is at"),
+            (["--report", "missing.json"], "is no file"),
+            (["--report", "release.json", "web"], "unknown image"),
+            (["--to", "1.4.2", "--registry", "prud"], "unknown registry"),
+        ],
+    )
+    def test_wrong_command_lines(self, ran: Ran, arguments: list[str], message: str) -> None:
+        code, out, err = ran("rollback", *arguments)
         assert (code, out) == (2, "")
         assert message in err

@@ -1,11 +1,11 @@
-"""What comes after a release, with real registries: verify, promote."""
+"""What comes after a release, with real registries: verify, promote, rollback."""
 
 from __future__ import annotations
 
 import json
 import re
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from releaser.core.oci import Reference, Repository, referrers_tag
-from tests.e2e.conftest import EngineUnderTest, Workspace, all_tags, manifest, tags
+from tests.e2e.conftest import EngineUnderTest, Ran, Workspace, all_tags, manifest, tags
 from tests.fakes.registry import Image, image, index, listing, signature
 from tests.registry_process import start_registry, upload
 
@@ -188,3 +188,56 @@ def test_what_is_broken_is_found(shop: Shop) -> None:
     found = shop.work.run("verify", "--version", "1.4.2")
     assert found.code == 1
     assert found.out.startswith(f"not the highest version: {shop.staging}/shop/api:latest: ")
+
+
+RELEASED = """\
+version: 1
+project: shop
+registries: {main: REGISTRY/rollback-NONCE}
+defaults: {labels: {nonce: NONCE}, tags: ["{{version}}", "{{major}}.{{minor}}", latest]}
+images:
+  api: {context: api}
+"""
+
+
+def test_rollback_and_release_again(
+    engine: EngineUnderTest, workspace: Callable[[EngineUnderTest], Workspace]
+) -> None:
+    work = workspace(engine)
+    work.write({"images.yaml": RELEASED, "api/Dockerfile": "FROM scratch\nCOPY f /\n"})
+    api = f"{work.registry}/rollback-{work.nonce}/api"
+
+    def release(version: str, *, report: bool = False) -> Ran:
+        ran = work.run("release", "--push", "--version", version, report=report)
+        assert ran.code == 0, ran.err
+        return ran
+
+    def latest() -> str:
+        return manifest(f"{api}:latest")[0]
+
+    digests = {}
+    for version in ("1.4.1", "1.4.2"):
+        work.write({"api/f": version})
+        release(version)
+        digests[version] = latest()
+    assert digests["1.4.1"] != digests["1.4.2"]
+
+    ran = work.run("rollback", "--to", "1.4.1", "--reason", "it leaks")
+    assert ran.code == 0, ran.err
+    assert latest() == manifest(f"{api}:1.4")[0] == digests["1.4.1"]
+    assert manifest(f"{api}:1.4.2")[0] == digests["1.4.2"]
+    again = release("1.4.2")
+    assert latest() == digests["1.4.1"]
+    assert "fp-rollback-api" in all_tags(api)
+    assert "1.4.2 was rolled back" in work.run("plan", "--version", "1.4.2").out
+    assert work.run("verify", "--version", "1.4.2", "--deep").code == 0, again.err
+
+    work.write({"api/f": "1.4.3"})
+    ran = release("1.4.3", report=True)
+    assert latest() == manifest(f"{api}:1.4.3")[0]
+    kept = work.folder.parent / "release.json"
+    kept.write_text(json.dumps(ran.report))
+    assert work.run("rollback", "--report", str(kept)).code == 0
+    assert latest() == digests["1.4.1"]
+    assert work.run("rollback", "--restore", "1.4.2").code == 0
+    assert latest() == digests["1.4.2"]
