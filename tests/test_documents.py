@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from releaser import errors, loader
-from releaser.core.spec import ImageSpec
+from releaser.core.spec import ImageSpec, PruneSpec, Spec
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -79,7 +79,9 @@ def test_the_readme_s_first_file_loads() -> None:
 
 def test_the_example_file_names_every_key() -> None:
     text = (ROOT / "images.yaml.example").read_text()
-    assert [name for name in ImageSpec.model_fields if f"{name}:" not in text] == []
+    models = (Spec, ImageSpec, PruneSpec)
+    names = (name for model in models for name in model.model_fields)
+    assert [name for name in names if f"{name}:" not in text] == []
 
 
 def test_decisions_are_numbered_without_gaps() -> None:

@@ -16,6 +16,7 @@ from releaser.cli import (
     commands,
     locking,
     promoting,
+    pruning,
     rolling_back,
     tagging,
     verifying,
@@ -73,6 +74,7 @@ app.command("release", rich_help_panel=MAKE)(commands.release)
 app.command("verify", rich_help_panel=AFTER)(verifying.verify)
 app.command("promote", rich_help_panel=AFTER)(promoting.promote)
 app.command("rollback", rich_help_panel=AFTER)(rolling_back.rollback)
+app.command("prune", rich_help_panel=AFTER)(pruning.prune)
 
 
 def run(arguments: Sequence[str]) -> int:

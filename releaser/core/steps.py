@@ -228,6 +228,35 @@ class WithdrawStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Removal:
+    """Tags that go, and what they name; ``spare`` tells that nobody needs that either."""
+
+    digest: Digest
+    tags: tuple[Tag, ...]
+    spare: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveStep:
+    """Tags to remove from a repository; ``listed`` are all that it was seen to have.
+
+    ``number`` tells the steps of a repository from one another.
+    """
+
+    image: str
+    registry: str
+    repository: Repository
+    removals: tuple[Removal, ...]
+    listed: frozenset[str] = field(repr=False)
+    number: int = 1
+
+    @property
+    def key(self) -> str:
+        """``remove:ghcr.io/acme/shop/api#1``."""
+        return f"remove:{self.repository}#{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
 class RecordStep:
     """What an image is made of, to be kept in its repository for the next plan to compare with."""
 
@@ -250,4 +279,14 @@ class RecordStep:
         return Record.of(self.image, self.fingerprint, self.ingredients, self.version, self.commit)
 
 
-Step = BuildStep | NameStep | PushStep | CopyStep | AttachStep | TagStep | RecordStep | WithdrawStep
+Step = (
+    BuildStep
+    | NameStep
+    | PushStep
+    | CopyStep
+    | AttachStep
+    | TagStep
+    | RecordStep
+    | WithdrawStep
+    | RemoveStep
+)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import assert_never
 
 from releaser.core.oci import Digest, Reference, Repository
-from releaser.core.steps import AttachStep, CopyStep, WithdrawStep
+from releaser.core.steps import AttachStep, CopyStep, RemoveStep, WithdrawStep
 from releaser.errors import RegistryError, StepError
 from releaser.interfaces import Registry
 
+CarryingStep = CopyStep | AttachStep | WithdrawStep | RemoveStep
 
-def carry(registry: Registry, step: CopyStep | AttachStep | WithdrawStep) -> Digest | None:
+
+def carry(registry: Registry, step: CarryingStep) -> Digest | None:
     """Do a step that needs registries alone; the digest that it came to.
 
     Raises:
@@ -23,6 +25,9 @@ def carry(registry: Registry, step: CopyStep | AttachStep | WithdrawStep) -> Dig
             return attach(registry, step)
         case WithdrawStep():
             return withdraw(registry, step)
+        case RemoveStep():
+            remove(registry, step)
+            return None
         case _:
             assert_never(step)
 
@@ -81,6 +86,33 @@ def withdraw(registry: Registry, step: WithdrawStep) -> Digest | None:
         )
     registry.write_record(step.reference, step.record)
     return registry.digest(step.reference)
+
+
+def remove(registry: Registry, step: RemoveStep) -> None:
+    """Remove tags that still name what they were seen to name; what else names it stays.
+
+    Raises:
+        StepError: one of them names something else by now.
+    """
+    repository = step.repository
+    new = [tag for tag in registry.tags(repository) if tag not in step.listed]
+    saved = {registry.digest(repository.tagged(tag)) for tag in new}
+    for one in step.removals:
+        there = [tag for tag in one.tags if _is_still(registry, repository.tagged(tag), one.digest)]
+        spare = one.digest if one.spare and one.digest not in saved else None
+        if there:
+            registry.untag(repository, there, spare=spare)
+
+
+def _is_still(registry: Registry, reference: Reference, digest: Digest) -> bool:
+    now = registry.digest(reference)
+    if now not in {None, digest}:
+        raise StepError(
+            f"{reference} was moved by a release meanwhile",
+            details=(("expected", str(digest)), ("there", str(now))),
+            hint="run it again: the plan is made anew from what is there",
+        )
+    return now is not None
 
 
 def _check(registry: Registry, repository: Repository, digest: Digest) -> None:

@@ -27,6 +27,7 @@ from releaser.core.steps import (
     NameStep,
     PushStep,
     RecordStep,
+    RemoveStep,
     Step,
     TagStep,
     WithdrawStep,
@@ -264,4 +265,6 @@ def _pool(step: Step) -> str:
         case NameStep():
             return ENGINE_POOL
         case PushStep() | CopyStep() | AttachStep() | TagStep() | RecordStep() | WithdrawStep():
+            return f"registry:{step.registry}"
+        case RemoveStep():
             return f"registry:{step.registry}"

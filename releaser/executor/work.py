@@ -30,6 +30,7 @@ from releaser.core.steps import (
     NameStep,
     PushStep,
     RecordStep,
+    RemoveStep,
     Step,
     TagKind,
     TagStep,
@@ -190,7 +191,7 @@ class Workers:
                 return image_id
             case PushStep():
                 return self._push(step)
-            case CopyStep() | AttachStep() | WithdrawStep():
+            case CopyStep() | AttachStep() | WithdrawStep() | RemoveStep():
                 return carry(self._doers.registry, step)
             case TagStep():
                 return self._tag(step)

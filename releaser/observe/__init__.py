@@ -8,6 +8,7 @@ from releaser.observe.contexts import all_files, missing_sources, seen_from
 from releaser.observe.engine import base_digests, local_images
 from releaser.observe.promotion import origin, target
 from releaser.observe.registries import records, registry_facts, tag_lists, unknown, withdrawals
+from releaser.observe.shelves import shelf
 from releaser.observe.threads import concurrently
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "records",
     "registry_facts",
     "seen_from",
+    "shelf",
     "tag_lists",
     "target",
     "unknown",

@@ -9,6 +9,7 @@ from releaser.pipeline.checkout import Seen, see, template_of
 from releaser.pipeline.locking import Relocked, check_lock, relock
 from releaser.pipeline.preparation import prepare
 from releaser.pipeline.promoting import Promoting, plan_promotion, promote, refuse_promotion
+from releaser.pipeline.pruning import PruneRequest, plan_pruning, prune
 from releaser.pipeline.request import Adapters, Prepared, Project, Request
 from releaser.pipeline.rolling_back import (
     RollingBack,
@@ -27,6 +28,7 @@ __all__ = [
     "Prepared",
     "Project",
     "Promoting",
+    "PruneRequest",
     "Relocked",
     "Request",
     "RollingBack",
@@ -40,10 +42,12 @@ __all__ = [
     "locked_digests",
     "outcome_error",
     "plan_promotion",
+    "plan_pruning",
     "plan_rollback",
     "preflight",
     "prepare",
     "promote",
+    "prune",
     "refuse",
     "refuse_promotion",
     "refuse_rollback",

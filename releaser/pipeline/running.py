@@ -104,7 +104,8 @@ def check_all(ask: Callable[[Repository], None], repositories: Iterable[Reposito
             return error
         return None
 
-    problems = [error for error in concurrently(check, sorted(repositories)) if error]
+    found = [error for error in concurrently(check, sorted(repositories)) if error]
+    problems = list({str(error): error for error in reversed(found)}.values())[::-1]
     if problems:
         first, rest = problems[0], problems[1:]
         first.details = (*first.details, *(("also", str(one)) for one in rest[:20]))

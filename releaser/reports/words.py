@@ -29,6 +29,8 @@ def step_words(key: str) -> str:
     match kind:
         case "push" | "copy" | "record" | "withdraw":
             return f"{kind} to {rest.rpartition('@')[2]}"
+        case "remove":
+            return f"remove tags from {rest.partition('#')[0]}"
         case "attach":
             name, _, place = rest.partition("@")
             return f"attach to {place.partition(':')[0] or name}"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from releaser.cli import app, commands, promoting, rolling_back, verifying
+from releaser.cli import app, commands, promoting, pruning, rolling_back, verifying
 from releaser.core.oci import Repository
 from releaser.errors import RegistryError, SetupError
 from tests.world import RELEASED, World
@@ -25,7 +27,7 @@ images:
 """
 FILES = {"api/Dockerfile": "FROM scratch\nCOPY f /\n", "api/f": "api"}
 STAGING, PROD = "staging.example/shop/api", "prod.example/shop/api"
-MODULES = [commands, verifying, promoting, rolling_back]
+MODULES = [commands, verifying, promoting, rolling_back, pruning]
 
 Ran = Callable[..., tuple[int, str, str]]
 
@@ -64,7 +66,7 @@ def report(name: str = "report.json") -> dict[str, Any]:
 def release(world: World, ran: Ran, version: str) -> None:
     """Release a version with content of its own."""
     world.files["/project/api/f"] = version
-    commit = (version.replace(".", "") * 40)[:40]
+    commit = sha256(version.encode()).hexdigest()[:40]
     world.source = replace(RELEASED, tags=(f"v{version}",), commit=commit)
     assert ran("release", "--push", "--report", f"{version}.json")[0] == 0
 
@@ -258,5 +260,78 @@ class TestRollback:
     )
     def test_wrong_command_lines(self, ran: Ran, arguments: list[str], message: str) -> None:
         code, out, err = ran("rollback", *arguments)
+        assert (code, out) == (2, "")
+        assert message in err
+
+
+class TestPrune:
+    @pytest.fixture
+    def old(self, made: World, ran: Ran) -> str:
+        """A release candidate that two others have followed; the tag of its content."""
+        before: set[str] = set()
+        found = ""
+        for version in ("1.5.0-rc.1", "1.5.0-rc.2", "1.5.0-rc.3"):
+            release(made, ran, version)
+            now = set(made.registry.repositories[Repository.parse(STAGING)].tags)
+            found = found or next(tag for tag in now - before if re.fullmatch("fp-[0-9a-f]+", tag))
+            before = now
+        made.spec = SPEC.replace(
+            "api: {context: api}", "api: {context: api, tags: ['{{version}}']}"
+        )
+        return found
+
+    def test_a_dry_run_is_the_default(self, made: World, ran: Ran, old: str) -> None:
+        code, out, err = ran("prune", "--keep-last", "1", "--commits")
+        assert code == 0
+        assert err == "nothing was removed: add --yes to do it\n"
+        assert "  - 1.5.0-rc.1 " in out
+        assert "  = 1.5.0-rc.3 " in out
+        assert old in made.registry.repositories[Repository.parse(STAGING)].tags
+        assert made.registry.called("untag") == []
+
+    @pytest.mark.usefixtures("old")
+    def test_yes_does_it(self, made: World, ran: Ran) -> None:
+        arguments = ["--keep-last", "1", "--keep", "*rc.2", "--yes", "--report", "report.json"]
+        code, out, err = ran("prune", *arguments)
+        assert code == 0, err
+        assert out.splitlines()[-1].startswith("shop: pruned in ")
+        tags = made.registry.repositories[Repository.parse(STAGING)].tags
+        assert {tag for tag in tags if "rc" in tag and "record" not in tag} == {
+            "1.5.0-rc.2", "1.5.0-rc.3",
+        }  # fmt: skip
+        [found] = report()["repositories"]
+        gone = {one["tag"] for one in found["tags"] if one["removed"]}
+        assert gone == {"1.5.0-rc.1"}
+        assert {one["action"] for one in found["tags"]} == {"keep", "remove"}
+        code, out, err = ran("prune", *arguments)
+        assert (code, "nothing to do" in out) == (0, True)
+
+    @pytest.mark.usefixtures("old")
+    def test_a_registry_that_does_not_delete(self, made: World, ran: Ran) -> None:
+        made.registry.deletes = False
+        assert ran("prune", "--keep-last", "1")[0] == 0
+        code, _, err = ran("prune", "--keep-last", "1", "--yes")
+        assert (code, err.count("does not delete")) == (4, 1)
+
+    @pytest.mark.usefixtures("old")
+    def test_json(self, ran: Ran) -> None:
+        code, out, _ = ran("prune", "--keep-within", "30d", "--format", "json")
+        found = json.loads(out)
+        assert (code, found["outcome"], found["command"]) == (0, "planned", "prune")
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ([], "nothing says what to keep"),
+            (["--keep", "*"], "nothing says what to keep"),
+            (["--keep-within", "soon"], "is not an age"),
+            (["--keep-last", "-1"], "keep-last"),
+            (["--keep-last", "1", "--keep", ""], "1 to 128 characters"),
+            (["--keep-last", "1", "web"], "unknown image"),
+            (["--keep-last", "1", "--registry", "prud"], "unknown registry"),
+        ],
+    )
+    def test_wrong_command_lines(self, ran: Ran, arguments: list[str], message: str) -> None:
+        code, out, err = ran("prune", *arguments)
         assert (code, out) == (2, "")
         assert message in err

@@ -1,4 +1,4 @@
-"""What comes after a release, with real registries: verify, promote, rollback."""
+"""What comes after a release, with real registries: verify, promote, rollback, prune."""
 
 from __future__ import annotations
 
@@ -241,3 +241,55 @@ def test_rollback_and_release_again(
     assert latest() == digests["1.4.1"]
     assert work.run("rollback", "--restore", "1.4.2").code == 0
     assert latest() == digests["1.4.2"]
+
+
+def test_prune_leaves_every_kept_tag_pullable(shop: Shop) -> None:
+    at = f"{shop.staging}/shop/api"
+    old, kept, loose = whole("old"), whole("kept"), whole("loose")
+    shop.seed(shop.staging, "1.4.1", "fp-1111111111111111", content=old)
+    shop.seed(shop.staging, "1.5.0-rc.1", "1.5.0", "latest", FP, content=kept)
+    # a part of a kept index, an image whose layers a kept one shares, and one with a signature
+    shop.seed(shop.staging, "fp-2222222222222222", content=kept.children[1])
+    shop.seed(shop.staging, "fp-3333333333333333", "1.5.0-dev.1.gabcdef0", content=loose)
+    shop.seed(shop.staging, "1.4.9-rc.1", content=dated("old rc"))
+    shop.seed(shop.staging, "fp-4444444444444444", content=dated("unnamed"))
+    signed = shop.sign(shop.staging, kept)
+    goes = shop.sign(shop.staging, dated("unnamed"))
+    listed = str(referrers_tag(kept.digest))
+    attached = str(referrers_tag(dated("unnamed").digest))
+
+    dry = shop.work.run("prune", "--keep-last", "0")
+    assert dry.code == 0, dry.err
+    before = all_tags(at)
+    ran = shop.work.run("prune", "--keep-last", "0", "--yes", report=True)
+    assert ran.code == 0, ran.err
+    gone = {
+        "1.5.0-rc.1", "1.5.0-dev.1.gabcdef0", "1.4.9-rc.1", "fp-4444444444444444", attached,
+    }  # fmt: skip
+    # what does not say when it was made stays; a part of what is kept is no content of its own
+    assert set(before) - set(all_tags(at)) == gone
+    expected = {"1.4.1": old, "1.5.0": kept, "latest": kept, FP: kept, "fp-1111111111111111": old}
+    for tag, content in expected.items():
+        assert pulled(f"{at}:{tag}") == parts(content)
+    assert pulled(f"{at}:fp-2222222222222222") == parts(kept.children[1])
+    assert pulled(f"{at}:fp-3333333333333333") == parts(loose)
+    assert pulled(f"{at}@{signed.digest}") == parts(signed)
+    assert json.loads(manifest(f"{at}:{listed}")[1])["manifests"][0]["digest"] == str(signed.digest)
+    assert {one["tag"] for one in ran.report["repositories"][0]["tags"] if one["removed"]} == gone
+    assert goes.digest != signed.digest
+    again = shop.work.run("prune", "--keep-last", "0", "--yes")
+    assert (again.code, "nothing to do" in again.out) == (0, True)
+
+
+def dated(text: str) -> Image:
+    return image(text, labels=LABELS, created="2026-01-01T00:00:00Z")
+
+
+def test_prune_where_nothing_can_be_deleted(tmp_path: Path, engine: EngineUnderTest) -> None:
+    with start_registry(tmp_path, delete=False) as host:
+        shop = start(tmp_path, engine, host, "prod.example")
+        shop.seed(host, "1.5.0-rc.1", "1.5.0-rc.2", content=whole())
+        assert shop.work.run("prune", "--keep-last", "1").code == 0
+        ran = shop.work.run("prune", "--keep-last", "1", "--yes")
+        assert (ran.code, ran.err.count("does not delete")) == (4, 1)
+        assert tags(f"{host}/shop/api") == ["1.5.0-rc.1", "1.5.0-rc.2"]
