@@ -45,6 +45,16 @@ def test_every_option_that_the_readme_names_exists() -> None:
     assert {option for option in named if option not in known} == set()
 
 
+def test_every_option_that_is_described_exists() -> None:
+    text = (ROOT / "docs" / "publishing.md").read_text()
+    known = "".join(helped(one) for one in ("promote", "rollback", "verify", "prune", "plan"))
+    named = set(re.findall(r"(--[a-z][a-z-]+)", text))
+    assert len(named) > 10
+    assert {option for option in named if option not in known} == set()
+    links = re.findall(r"\]\(([^)#]+)\)", text)
+    assert [link for link in links if not (ROOT / "docs" / link).exists()] == []
+
+
 def test_every_link_leads_somewhere() -> None:
     links = re.findall(r"\]\(([^)#]+)\)", README)
     assert links

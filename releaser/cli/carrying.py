@@ -69,7 +69,7 @@ class Carrying(Generic[P]):
                 if one.error is not None and one.error is not self.result.error:
                     sys.stderr.write(format_error(one.error))
             raise self.result.error
-        if self.output is DataFormat.TEXT and self.plan is not None and not self.dry:
+        if self.output is DataFormat.TEXT and self.plan is not None and self.result is not None:
             sys.stdout.write(ending(self.plan, self.carried()))
 
 

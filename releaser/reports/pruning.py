@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 from releaser.core.events import Outcome
@@ -54,7 +53,7 @@ def _shelf_json(one: ShelfPruning, done: set[str]) -> dict[str, object]:
 
 
 def pruning_text(plan: Pruning) -> str:
-    """The plan for people: per repository what goes, and how many tags stay for which reason."""
+    """The plan for people: per repository the tags that go, then those that stay, and why."""
     return "\n".join(_lines(plan)) + "\n"
 
 
@@ -73,12 +72,8 @@ def _lines(plan: Pruning) -> Iterator[str]:
         width = max((len(str(verdict.tag)) for verdict in one.verdicts), default=0)
         for verdict in sorted(one.verdicts, key=lambda verdict: not verdict.removed):
             yield clean(_line(verdict, width))
-        reasons = Counter(verdict.kind.value for verdict in one.verdicts if not verdict.removed)
         if not one.verdicts:
             yield "  no tags"
-        elif not one.removed:
-            kept = ", ".join(f"{count} {kind}" for kind, count in sorted(reasons.items()))
-            yield f"  nothing goes ({kept})"
     if not plan.changes:
         yield ""
         yield "nothing to do"
