@@ -92,6 +92,8 @@ class Judge:
         """Hold a run that has ended against what it may end in, and against the registry."""
         self.note(ran.code)
         assert ran.code in ends, ran.text
+        unused = [rule for proxy in self.project.proxies() for rule in proxy.rules if not rule.used]
+        assert unused == [], "the fault did not happen"
         state = self.project.state()
         self.report_is_true(ran, state, foreign)
         if ran.code in UNTOUCHED - UNKNOWN:

@@ -35,6 +35,7 @@ class Rule:
     action: Action
     times: int | None
     skip: int
+    used: bool = False
 
     def takes(self, entry: Entry) -> bool:
         """Whether the request is this rule's; what it lets pass or takes is counted."""
@@ -46,6 +47,7 @@ class Rule:
             self.skip -= 1
             return False
         self.times = None if self.times is None else self.times - 1
+        self.used = True
         return True
 
 

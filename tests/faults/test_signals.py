@@ -47,8 +47,10 @@ class Held:
             for line in self.process.stderr:
                 if "sleep 60" in line:
                     break
-        else:
-            assert reached.wait(60)
+        elif not reached.wait(120):
+            self.process.kill()
+            said = self.process.communicate()
+            raise AssertionError(f"it never came to {point}: {said} {self.project.proxy.log}")
         time.sleep(0.3)
         self.began = time.monotonic()
 

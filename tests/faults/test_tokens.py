@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -53,9 +54,9 @@ def tagging_locked(locked: Judge, monkeypatch: pytest.MonkeyPatch) -> Judge:
     return locked
 
 
-def challenge(proxy: Proxy) -> Reply:
+def challenge(proxy: Proxy, more: str = "") -> Reply:
     """What a registry answers to a token that has ended."""
-    realm = f'Bearer realm="http://{proxy.host}/token",service="{SERVICE}"'
+    realm = f'Bearer realm="http://{proxy.host}/token",service="{SERVICE}"{more}'
     return document(401, {"errors": [{"code": "UNAUTHORIZED"}]}, WWW_Authenticate=realm)
 
 
@@ -80,15 +81,23 @@ def test_f31_the_token_service_fails_for_a_while(tagging_locked: Judge) -> None:
 @pytest.mark.engine
 @pytest.mark.usefixtures("engine")
 def test_f31_the_engine_waits_for_a_token(locked: Judge) -> None:
+    """The engine falls silent where it can have no token; it is then left, and asked anew."""
     project = locked.project
     project.push_idle = 3
+    gone = challenge(project.proxy, ',error="invalid_token"')
     busy = stale(20, project.pace.now, lambda: Reply(503))
+    ended = threading.Event()
 
-    def ended() -> None:
-        project.proxy.rule("GET|POST", TOKEN, busy, times=None)
+    def token(exchange: Exchange) -> None:
+        busy(exchange) if ended.is_set() else exchange.forward()
 
-    project.proxy.rule("PUT", r"/manifests/fp-", first(ended, say(challenge(project.proxy))))
-    locked.expect(OK, seconds=30)
+    project.proxy.rule("GET|POST", TOKEN, token, times=None)
+    project.proxy.rule("PUT", r"/manifests/fp-", first(ended.set, say(gone)))
+    before = project.state()
+    ran = project.release()
+    assert 503 in {entry.status for entry in project.proxy.asked(".*", TOKEN)}
+    locked.judge(ran, OK, before, seconds=30)
+    locked.repeat()
 
 
 def test_f32_nobody_is_let_in(tagging_locked: Judge) -> None:
