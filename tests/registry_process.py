@@ -29,7 +29,7 @@ class RegistryProcess:
 
     ``htpasswd`` is the one user's name and password; without it everybody may do everything.
     ``auth`` is YAML to use instead: the value of the configuration's ``auth``. ``cached`` lets it
-    remember in memory which blobs it has.
+    remember in memory which blobs it has. Manifests can be deleted unless ``delete`` says no.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class RegistryProcess:
         *,
         auth: str = "",
         cached: bool = False,
+        delete: bool = True,
     ) -> None:
         found = shutil.which(PROGRAM)
         assert found, f"{PROGRAM} is not on PATH: install it, or run `make engine`"
@@ -46,6 +47,7 @@ class RegistryProcess:
         self._folder = folder
         self._auth = auth
         self._cached = cached
+        self._delete = delete
         self._process: subprocess.Popen[bytes] | None = None
         self.host = ""
         self.data = folder / "data"
@@ -88,9 +90,9 @@ class RegistryProcess:
         cache = "cache: {blobdescriptor: inmemory}, " if self._cached else ""
         config.write_text(
             "version: 0.1\n"
-            "log: {level: warn, accesslog: {disabled: true}}\n"
+            "log: {level: warn}\n"
             f'storage: {{filesystem: {{rootdirectory: "{self.data}"}}, {cache}'
-            "delete: {enabled: true}}\n"
+            f"delete: {{enabled: {str(self._delete).lower()}}}}}\n"
             f'http: {{addr: "{self.host}", secret: test}}\n'
             + (f"auth: {self._auth}\n" if self._auth else "")
         )
@@ -99,14 +101,19 @@ class RegistryProcess:
 
 @contextmanager
 def start_registry(
-    tmp_path: Path, htpasswd: tuple[str, str] | None = None, *, auth: str = ""
+    tmp_path: Path,
+    htpasswd: tuple[str, str] | None = None,
+    *,
+    auth: str = "",
+    delete: bool = True,
 ) -> Iterator[str]:
     """Run a registry in ``tmp_path`` and yield ``127.0.0.1:PORT``; it ends with the context.
 
-    The arguments are those of :class:`RegistryProcess`.
+    The arguments are those of :class:`RegistryProcess`. Every request is a line of
+    ``registry-*/log`` in there.
     """
     folder = tmp_path / f"registry-{secrets.token_hex(4)}"
-    process = RegistryProcess(folder, htpasswd, auth=auth)
+    process = RegistryProcess(folder, htpasswd, auth=auth, delete=delete)
     try:
         process.start()
         yield process.host

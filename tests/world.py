@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -36,6 +37,12 @@ BUSYBOX = Reference.parse("busybox:latest")
 BASE = Digest("sha256:" + "b" * 64)
 NOW = 1_769_860_800.0  # 2026-01-31T12:00:00Z
 RELEASED = SourceFacts(commit="a" * 40, branch="main", tags=("v1.4.2",))
+
+
+def released_at(version: str) -> SourceFacts:
+    """A checkout of the tag of ``version``, each at a commit of its own."""
+    commit = hashlib.sha1(version.encode(), usedforsecurity=False).hexdigest()
+    return SourceFacts(commit=commit, branch="main", tags=(f"v{version}",))
 
 
 @dataclass

@@ -98,9 +98,16 @@ def _variable(item: str) -> tuple[str, str]:
 
 
 def adapters(
-    project: Project, engine: EngineName = EngineName.AUTO, builder: str | None = None
+    project: Project,
+    engine: EngineName = EngineName.AUTO,
+    builder: str | None = None,
+    *,
+    fresh: bool = False,
 ) -> Adapters:
-    """The adapters of a run; the engine is connected to when it is first asked for."""
+    """The adapters of a run; the engine is connected to when it is first asked for.
+
+    Where ``fresh``, caches between us and the registries are passed by.
+    """
     from releaser.registries.distribution import Distribution
     from releaser.sources.context import DiskContexts
     from releaser.sources.git import GitSource
@@ -114,6 +121,7 @@ def adapters(
             patience=waiting.patience,
             clock=waiting.clock,
             idle=waiting.idle,
+            fresh=fresh,
         )
 
     return Adapters(

@@ -23,6 +23,20 @@ def opened(path: Path | None, prepared: Prepared, world: Adapters) -> Journal:
     return found
 
 
+def opened_beside(path: Path | None, root: str) -> Journal:
+    """The journal of a command that builds nothing, for a spec in the folder ``root``.
+
+    Beside the spec only where one is already: which files a build takes is not known here.
+
+    Raises:
+        SetupError: it cannot be written.
+    """
+    beside = Path(root) / FOLDER
+    found = FileJournal(path or (beside / NAME if beside.is_dir() else _of_user(root)))
+    found.open(None)
+    return found
+
+
 def close(journal: Journal, outcome: str) -> None:
     """Note how the run ended."""
     if isinstance(journal, FileJournal):
@@ -38,8 +52,12 @@ def _usual(prepared: Prepared, world: Adapters) -> Path:
     shown = f"{FOLDER}/{NAME}"
     if not any(_takes(image, prepared.root, shown, world.contexts) for image in prepared.images):
         return beside
+    return _of_user(prepared.root)
+
+
+def _of_user(root: str) -> Path:
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    key = hashlib.sha256(prepared.root.encode()).hexdigest()[:16]
+    key = hashlib.sha256(root.encode()).hexdigest()[:16]
     return Path(state) / "releaser" / key / NAME
 
 

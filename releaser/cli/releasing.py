@@ -49,10 +49,7 @@ def release(
         bool,
         typer.Option("--rollback/--no-rollback", help="Put moved tags back where a run fails."),
     ] = True,
-    journal: Annotated[
-        Path | None,
-        typer.Option("--journal", metavar="FILE", help="Note every write there, before and after."),
-    ] = None,
+    journal: options.Journal = None,
     offline: Annotated[bool, typer.Option("--offline", hidden=True)] = False,
     output_format: options.FormatOption = Format.TEXT,
     engine: options.Engine = EngineName.AUTO,

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from releaser.core.oci import Digest, Reference, Repository
+from releaser.core.withdrawal import Withdrawals
 
 _REMOTE = re.compile(
     r"(?:(?:https?|ssh|git)://(?P<host>[A-Za-z0-9.-]+)(?::[0-9]+)?/|"
@@ -239,8 +240,9 @@ class RegistryFacts:
 
     ``digests`` has every reference that was asked: the digest it names, or ``None`` where the
     registry says that it does not exist. ``tags`` are all tags of a repository, where they were
-    listed.
+    listed, ``withdrawn`` the versions that were rolled back, by the place where that is kept.
     """
 
     digests: Mapping[Reference, Digest | None] = field(default_factory=dict)
     tags: Mapping[Repository, tuple[str, ...]] = field(default_factory=dict)
+    withdrawn: Mapping[Reference, Withdrawals] = field(default_factory=dict)

@@ -20,7 +20,6 @@ from releaser.core.steps import (
     Base,
     BuildStep,
     CopyStep,
-    Line,
     Link,
     NamedContext,
     NameStep,
@@ -30,7 +29,7 @@ from releaser.core.steps import (
     TagKind,
     TagStep,
 )
-from releaser.core.tagging import WantedTag
+from releaser.core.tagging import line_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +207,7 @@ class Stepper:
                         one.kind,
                         self._tag_source(image, one),
                         one.before,
-                        _line(candidate, wanted),
+                        line_of(wanted, candidate.wanted, candidate.tagged),
                     )
                     steps.append(((wanted.width, level[image.name]), step))
         first = self._upload_stage + 1
@@ -226,15 +225,6 @@ class Stepper:
             return repository.tagged(image.fingerprint.tag)
         public = _first_public(image, one.registry)
         return public.reference if public else one.reference
-
-
-def _line(candidate: Candidate, wanted: WantedTag) -> Line | None:
-    if not wanted.is_line or wanted.version is None:
-        return None
-    full = [one for one in candidate.wanted if one.kind is TagKind.IMMUTABLE and one.names_version]
-    spellings = tuple(dict.fromkeys(one.template for one in full))
-    python = any(one.is_python for one in full)
-    return Line(wanted.template, wanted.version, spellings, candidate.tagged, python)
 
 
 def _in_turn(steps: Iterable[PlannedStep]) -> Iterable[PlannedStep]:

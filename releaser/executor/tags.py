@@ -8,6 +8,7 @@ from releaser.core.fingerprint import tag_of
 from releaser.core.oci import Digest, Manifest, Reference
 from releaser.core.steps import Line, PushStep, TagKind, TagStep
 from releaser.core.tagging import Goal, goal
+from releaser.core.withdrawal import Withdrawals, withdrawal_reference
 from releaser.errors import (
     InternalError,
     PlanError,
@@ -48,7 +49,7 @@ class TagWriter:
         now = registry.digest(step.reference)
         if now == manifest.digest:
             return manifest.digest
-        if now != step.before and step.kind is TagKind.IMMUTABLE:
+        if now != step.before and (step.kind is TagKind.IMMUTABLE or step.guarded):
             adopted = self._adopted(step, now)
             if adopted is None:
                 raise taken(step, manifest.digest, now)
@@ -63,11 +64,11 @@ class TagWriter:
         of them, and ends at the highest (there is no compare-and-swap in a registry).
         """
         for _ in range(REPAIRS):
-            found = goal(line, self._registry.tags(step.repository))
+            found = self._goal(step, line)
             wanted = self._wanted(step, found, own)
             now = self._registry.digest(step.reference)
             if not found.is_own:
-                self.superseded[step.key] = str(found.version)
+                self.superseded[step.key] = str(found.version or "no version")
             if wanted is None or now == wanted.digest:
                 if found.is_own and now != own.digest:
                     raise taken_over(step, found, own, now)
@@ -78,6 +79,14 @@ class TagWriter:
             details=(("tries", str(REPAIRS)),),
             hint="somebody else writes it too: run releases one after another",
         )
+
+    def _goal(self, step: TagStep, line: Line) -> Goal:
+        """The version that a line's tag shall name, from what the repository has at this moment."""
+        tags = self._registry.tags(step.repository)
+        kept = withdrawal_reference(step.repository, step.image)
+        data = self._registry.read_record(kept) if str(kept.tag) in tags else None
+        gone = Withdrawals.read(kept, data).versions if data is not None else frozenset()
+        return goal(line, tags, gone)
 
     def _wanted(self, step: TagStep, found: Goal, own: Manifest) -> Manifest | None:
         """The image that a line's tag shall name: what the version's own tag names now.

@@ -23,13 +23,16 @@ from releaser.core.events import (
 )
 from releaser.core.oci import Digest
 from releaser.core.steps import (
+    AttachStep,
     BuildStep,
     CopyStep,
     NameStep,
     PushStep,
     RecordStep,
+    RemoveStep,
     Step,
     TagStep,
+    WithdrawStep,
 )
 from releaser.errors import (
     EngineError,
@@ -37,6 +40,7 @@ from releaser.errors import (
     RegistryError,
     ReleaserError,
 )
+from releaser.executor.carrying import carry
 from releaser.executor.journaled import Journaled
 from releaser.executor.tags import TagWriter, taken
 from releaser.interfaces import NO_JOURNAL, Builder, Engine, Journal, Listener, Registry
@@ -190,8 +194,8 @@ class Workers:
                 return image_id
             case PushStep():
                 return self._push(step)
-            case CopyStep():
-                return self._copy(step)
+            case CopyStep() | AttachStep() | WithdrawStep() | RemoveStep():
+                return carry(self._doers.registry, self._journaled, step)
             case TagStep():
                 return self._tags.write(step)
             case RecordStep():
@@ -199,13 +203,6 @@ class Workers:
                 return None
             case BuildStep():
                 raise InternalError(f"{step.key} is done in batches")
-
-    def _copy(self, step: CopyStep) -> Digest:
-        reference, tag = step.reference, step.reference.tag
-        if tag is None:
-            raise InternalError(f"{step.key} has no tag")
-        with self._journaled.writing(step.key, reference, None, step.source.digest):
-            return self._doers.registry.copy(step.source, reference.repository, tag)
 
     def _engine(self) -> Engine:
         if self._doers.engine is None:

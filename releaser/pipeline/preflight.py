@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from releaser.core.facts import contradiction
 from releaser.core.oci import Repository
-from releaser.core.plan import Plan
-from releaser.core.steps import BuildStep, CopyStep, PushStep, RecordStep, TagStep
+from releaser.core.plan import Plan, PlannedStep
+from releaser.core.steps import BuildStep, CopyStep, PushStep, RecordStep, TagStep, WithdrawStep
 from releaser.errors import PlanError, ReleaserError, SetupError
 from releaser.interfaces import Builder, Registry
 from releaser.observe import concurrently
@@ -47,7 +47,7 @@ def preflight(
         builder = _builder(prepared, plan, adapters)
     except ReleaserError as error:
         found.append(error)
-    found.extend(_push_problems(plan, adapters.registry))
+    found.extend(push_problems(plan.steps, adapters.registry))
     raise_first(found)
     return builder
 
@@ -135,16 +135,24 @@ def _builder(prepared: Prepared, plan: Plan, adapters: Adapters) -> Builder | No
     return builder
 
 
-def _push_problems(plan: Plan, registry: Registry) -> Iterable[ReleaserError]:
-    """Why pushes would be refused, of every repository that the plan writes to."""
-    writes = [one.step for one in plan.steps if isinstance(one.step, PushStep | CopyStep | TagStep)]
-    repositories = sorted({step.reference.repository for step in writes})
+def push_problems(steps: Iterable[PlannedStep], registry: Registry) -> list[ReleaserError]:
+    """Why pushes would be refused, of every repository that ``steps`` write to."""
+    kinds = PushStep | CopyStep | TagStep | WithdrawStep
+    writes = [one.step for one in steps if isinstance(one.step, kinds)]
+    return problems(registry.check_push, {step.reference.repository for step in writes})
+
+
+def problems(
+    ask: Callable[[Repository], None], repositories: Iterable[Repository]
+) -> list[ReleaserError]:
+    """What asking about all ``repositories`` at once complains of, each complaint once."""
 
     def check(repository: Repository) -> ReleaserError | None:
         try:
-            registry.check_push(repository)
+            ask(repository)
         except ReleaserError as error:
             return error
         return None
 
-    return [error for error in concurrently(check, repositories) if error]
+    found = [error for error in concurrently(check, sorted(repositories)) if error]
+    return list({str(error): error for error in reversed(found)}.values())[::-1]

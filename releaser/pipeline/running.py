@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from releaser.core.events import Outcome, RunResult
-from releaser.core.plan import Plan
+from releaser.core.plan import Mode, Plan, PlannedStep
 from releaser.core.steps import PushStep, TagStep
 from releaser.errors import (
     InternalError,
@@ -19,6 +20,7 @@ from releaser.errors import (
 from releaser.executor import Doers, Limits, Stop, execute
 from releaser.interfaces import Builder, Listener
 from releaser.pipeline.confirming import confirm
+from releaser.pipeline.preflight import push_problems, raise_first
 from releaser.pipeline.request import Adapters, Prepared
 from releaser.pipeline.undoing import Undone, undo
 
@@ -44,6 +46,33 @@ def run(
     """
     doers = Doers(adapters.registry, prepared.engine, builder, adapters.journal)
     result = execute(plan, doers, listener, limits, stop)
+    return _concluded(plan, result, adapters, rollback=rollback)
+
+
+def carry_out(
+    project: str,
+    steps: Sequence[PlannedStep],
+    adapters: Adapters,
+    listener: Listener,
+    limits: Limits,
+    stop: Stop | None = None,
+    *,
+    rollback: bool = True,
+) -> RunResult:
+    """Run steps that need registries and nothing else; it ends as :func:`run` does.
+
+    Raises:
+        SetupError: a registry refuses a push.
+    """
+    raise_first(push_problems(steps, adapters.registry))
+    plan = Plan(project, None, Mode.PUBLISH, (), tuple(steps))
+    doers = Doers(adapters.registry, journal=adapters.journal)
+    result = execute(plan, doers, listener, limits, stop)
+    return _concluded(plan, result, adapters, rollback=rollback)
+
+
+def _concluded(plan: Plan, result: RunResult, adapters: Adapters, *, rollback: bool) -> RunResult:
+    """A run's result after the last look, or after what it moved was put back."""
     if result.error is None:
         return replace(result, error=confirm(plan, result, adapters.fresh_registry()))
     undone = NOTHING_UNDONE

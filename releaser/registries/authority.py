@@ -48,6 +48,11 @@ def push(path: str) -> str:
     return f"repository:{path}:pull,push"
 
 
+def delete(path: str) -> str:
+    """The scope that removing from a repository needs."""
+    return f"repository:{path}:pull,push,delete"
+
+
 @dataclass(frozen=True, slots=True)
 class _Token:
     value: str = field(repr=False)

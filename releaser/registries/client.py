@@ -45,16 +45,23 @@ class Ask:
 
 
 class Client:
-    """Asks registries; callable from many threads."""
+    """Asks registries; callable from many threads. Where ``fresh``, caches are to be passed by."""
 
     def __init__(
-        self, transport: Transport, authority: Authority, patience: Patience, clock: Clock
+        self,
+        transport: Transport,
+        authority: Authority,
+        patience: Patience,
+        clock: Clock,
+        *,
+        fresh: bool = False,
     ) -> None:
         self._transport = transport
         self._authority = authority
         self._patience = patience
         self._clock = clock
         self._met: set[str] = set()
+        self._always = {"Cache-Control": "no-cache"} if fresh else {}
 
     @property
     def patience(self) -> Patience:
@@ -147,7 +154,7 @@ class Client:
     def _exchange(
         self, stack: ExitStack, ask: Ask, header: str | None, *, stream: bool
     ) -> tuple[Answer, Iterator[bytes]]:
-        headers = {**ask.headers, **({"Authorization": header} if header else {})}
+        headers = {**self._always, **ask.headers, **({"Authorization": header} if header else {})}
         seconds = ask.seconds or self._patience.request
         request = Request(ask.method, ask.target, headers, ask.body, ask.limit, seconds)
         try:

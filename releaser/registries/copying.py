@@ -39,22 +39,27 @@ class Side:
     repository: Repository
 
 
-def copy_image(client: Client, source: Reference, from_: Endpoint, to: Side, tag: Tag) -> Digest:
+def copy_image(
+    client: Client, source: Reference, from_: Endpoint, to: Side, tag: Tag | None
+) -> Digest:
     """Copy what ``source`` names, with all that it consists of, and let ``tag`` name it there.
+
+    Without a tag it is there under its digest alone.
 
     :raises RegistryError: also where ``source`` does not exist.
     """
     copying = _Copying(client, Side(from_, source.repository), to)
     root = copying.fetch(source)
+    target = to.repository.tagged(tag) if tag else to.repository.at(root.digest)
     if to.repository == source.repository:
-        write_manifest(client, to.at, to.repository.tagged(tag), root)
+        write_manifest(client, to.at, target, root)
         return root.digest
     tree = tuple(copying.tree(root.digest, root, 0))
     # the blobs of all manifests at once, so that small images do not wait for one another
     copying.blobs(tuple(manifest for _, manifest in tree))
     for digest, manifest in tree[:-1]:
         copying.write(to.repository.at(digest), manifest)
-    copying.write(to.repository.tagged(tag), root)
+    copying.write(target, root)
     return root.digest
 
 

@@ -78,10 +78,12 @@ def unanswered(registry: str, doing: str, error: NoAnswerError) -> AttemptError:
     return made
 
 
-def unusable(registry: str, doing: str, why: str, *, retryable: bool = False) -> AttemptError:
+def unusable(
+    registry: str, doing: str, why: str, *, retryable: bool = False, reason: str | None = None
+) -> AttemptError:
     """The error of an answer that says yes and is nevertheless wrong."""
     message = f"registry {registry} gave a wrong answer when asked to {doing}"
-    return AttemptError(message, retryable=retryable, details=(("cause", why),))
+    return AttemptError(message, reason=reason, retryable=retryable, details=(("cause", why),))
 
 
 def unauthorized(

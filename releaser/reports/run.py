@@ -81,14 +81,15 @@ def as_json(run: Run) -> dict[str, object]:
         "pushed": run.pushed,
         "outcome": run.outcome,
         "exit_code": run.exit_code,
-        "error": _error(run.error),
+        "error": error_json(run.error),
         "seconds": round(run.seconds, 3),
         "images": [_image(image, run) for image in images],
         "concerns": [concern.message for concern in run.plan.concerns] if run.plan else [],
     }
 
 
-def _error(error: ReleaserError | None) -> dict[str, object] | None:
+def error_json(error: ReleaserError | None) -> dict[str, object] | None:
+    """An error's entry."""
     if error is None:
         return None
     return {
@@ -106,6 +107,7 @@ def _image(image: ImagePlan, run: Run) -> dict[str, object]:
     digests = digests_of(image, run)
     return {
         "name": image.name,
+        **({"version": image.version} if image.version else {}),
         "needs": sorted(image.needs),
         "action": image.action.value,
         "reason": {"code": image.reason.code.value, "detail": image.reason.detail},
@@ -114,7 +116,7 @@ def _image(image: ImagePlan, run: Run) -> dict[str, object]:
         "platforms": [str(platform) for platform in image.platforms],
         "digest": next(iter(digests.values()), None),
         "digests": digests,
-        "references": [_reference(one, run) for one in image.references],
+        "references": [reference_json(one, run.result) for one in image.references],
         "gates": [],
         "steps": [_step(record) for record in own],
     }
@@ -155,10 +157,11 @@ def image_outcome(image: ImagePlan, own: list[StepRecord], run: Run) -> str:
     return "up-to-date" if not image.changes else "not-pushed"
 
 
-def _reference(one: ReferencePlan, run: Run) -> dict[str, object]:
-    records = run.result.records if run.result else {}
+def reference_json(one: ReferencePlan, result: RunResult | None) -> dict[str, object]:
+    """A reference's entry: the digests that it had and has, and what became of it."""
+    records = result.records if result else {}
     record = records.get(TagStep.key_of(one.reference))
-    undone = run.result is not None and one.reference in run.result.undone
+    undone = result is not None and one.reference in result.undone
     done = record is not None and record.outcome is Outcome.DONE
     written = done and record is not None and record.write is not None and not undone
     seen = record.write.before if record and record.write else one.before
@@ -194,6 +197,6 @@ def _step(record: StepRecord) -> dict[str, object]:
         "seconds": round(record.seconds, 3),
         "digest": str(record.digest) if record.digest else None,
         "blocked_by": record.blocked_by,
-        "error": _error(record.error),
+        "error": error_json(record.error),
         "output": list(getattr(record.error, "output", ())),
     }
