@@ -156,6 +156,11 @@ class RegistryError(StepError):
         self.reason = reason
         self.retryable = retryable
 
+    @property
+    def is_corruption(self) -> bool:
+        """Whether content was sent that does not have the digest that it is asked for by."""
+        return self.status is None and self.reason == "DIGEST_INVALID"
+
 
 class PartialError(ReleaserError):
     """Some public tags moved and others did not; the report lists both."""

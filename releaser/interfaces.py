@@ -16,7 +16,7 @@ from releaser.core.facts import ContextFacts, EngineFacts, LocalImage, SourceFac
 from releaser.core.git_tags import TagTemplate
 from releaser.core.history import History
 from releaser.core.lock import Offer
-from releaser.core.oci import Digest, Manifest, Platform, Reference, Repository, Tag
+from releaser.core.oci import Digest, Flaw, Manifest, Platform, Reference, Repository, Tag
 from releaser.core.steps import BuildStep
 
 
@@ -121,8 +121,11 @@ class Registry(Protocol):
     def put(self, repository: Repository, tag: Tag, manifest: Manifest) -> None:
         """Let ``tag`` name ``manifest``, and read it back: returns only when a GET agrees."""
 
-    def copy(self, source: Reference, to: Repository, tag: Tag) -> Digest:
-        """Copy an image with all its manifests and blobs to another repository, byte for byte."""
+    def copy(self, source: Reference, to: Repository, tag: Tag | None) -> Digest:
+        """Copy an image with all its manifests and blobs to another repository, byte for byte.
+
+        Without a ``tag`` it is there under its digest alone.
+        """
 
     def read_record(self, reference: Reference) -> bytes | None:
         """What is kept under ``reference`` (a tag), or ``None`` where nothing is.
@@ -144,6 +147,73 @@ class Registry(Protocol):
         Of an index: of its first manifest that is an image for a platform (attestations, whose
         platform is unknown/unknown, are left out).
         """
+
+    def created(self, reference: Reference) -> int | None:
+        """When the image that ``reference`` names was made, in seconds since 1970, by its own word.
+
+        ``None`` where there is no image or it does not say. Of an index: as :meth:`labels`.
+        """
+
+    def flaws(
+        self, repository: Repository, manifest: Manifest, *, deep: bool = False
+    ) -> tuple[Flaw, ...]:
+        """What ``manifest`` needs, down to the last blob, and ``repository`` does not give.
+
+        Manifests and configurations are read and hashed; layers are asked for, or (``deep``) read
+        and hashed as well. :class:`RegistryError` means that the registry would not say.
+        """
+
+    def referrers(self, repository: Repository, subject: Digest) -> tuple[Digest, ...]:
+        """The manifests in ``repository`` that name ``subject`` as theirs; signatures do.
+
+        As the registry lists them, else as the tag ``sha256-<digits>`` does (OCI distribution
+        specification, "Listing Referrers", "Referrers Tag Schema").
+        """
+
+    def attach(self, source: Reference, to: Repository) -> Digest:
+        """Copy a manifest that refers to another one, by digest, and see that ``to`` lists it."""
+
+    def check_delete(self, repository: Repository) -> None:
+        """Raise :class:`SetupError` where tags cannot be deleted; no side effect is left."""
+
+    def untag(
+        self, repository: Repository, tags: Collection[Tag], *, spare: Digest | None = None
+    ) -> None:
+        """Let ``tags`` name nothing; what they named, and its other tags, stay.
+
+        Where only manifests can be deleted, ``spare`` may go with them: the digest that all of
+        ``tags`` name, and that nobody needs. Returns when the registry says that no tag is left.
+        """
+
+
+class Journal(Protocol):
+    """What a run writes to registries, kept where it outlives the run."""
+
+    def begin(
+        self, key: str, reference: Reference, before: Digest | None, after: Digest | None
+    ) -> None:
+        """A write that is about to begin; returns when that is on the disk.
+
+        ``key`` is the step's. Raises :class:`SetupError` where it cannot be kept.
+        """
+
+    def end(self, key: str, reference: Reference, error: str | None) -> None:
+        """A write that has ended, well where ``error`` is ``None``; raises as :meth:`begin`."""
+
+
+class _NoJournal:
+    """Keeps nothing: for runs that publish nothing, and for tests."""
+
+    def begin(
+        self, key: str, reference: Reference, before: Digest | None, after: Digest | None
+    ) -> None:
+        """Nothing."""
+
+    def end(self, key: str, reference: Reference, error: str | None) -> None:
+        """Nothing."""
+
+
+NO_JOURNAL: Journal = _NoJournal()
 
 
 class SourceRepository(Protocol):

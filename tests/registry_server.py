@@ -69,7 +69,11 @@ class Rule:
 
 
 class ScriptedRegistry:
-    """The state, the rules and the log of all requests; ``connections`` counts sockets."""
+    """The state, the rules and the log of all requests; ``connections`` counts sockets.
+
+    It knows everything that version 1.1 of the distribution specification has: it lists referrers
+    (two on a page) and deletes tags by their names.
+    """
 
     def __init__(self) -> None:
         self.blobs: dict[str, bytes] = {}
@@ -132,6 +136,7 @@ class ScriptedRegistry:
             (r"/v2/(.+)/blobs/uploads/(.*)", self._upload),
             (r"/v2/(.+)/blobs/([^/]+)", self._blob),
             (r"/v2/(.+)/tags/(list)", self._tags),
+            (r"/v2/(.+)/referrers/([^/]+)", self._referrers),
         ):
             if match := re.fullmatch(pattern, path):
                 return serve(request, match[1], match[2])
@@ -146,6 +151,13 @@ class ScriptedRegistry:
         found = self.manifests.get((name, wanted))
         if found is None:
             return error(404, "MANIFEST_UNKNOWN", "manifest unknown")
+        if request.method == "DELETE":
+            gone = found if ":" in wanted else None
+            same = [at for at, one in self.manifests.items() if at[0] == name and one == gone]
+            for at in same:
+                del self.manifests[at]
+            self.manifests.pop((name, wanted), None)
+            return Reply(202)
         digest = "sha256:" + hashlib.sha256(found[1]).hexdigest()
         return Reply(200, {"Content-Type": found[0], "Docker-Content-Digest": digest}, found[1])
 
@@ -166,6 +178,22 @@ class ScriptedRegistry:
     def _blob(self, _: Request, __: str, digest: str) -> Reply:
         found = self.blobs.get(digest)
         return error(404, "BLOB_UNKNOWN", "") if found is None else Reply(200, {}, found)
+
+    def _referrers(self, request: Request, name: str, subject: str) -> Reply:
+        listed = []
+        for (path, key), (kind, body) in sorted(self.manifests.items()):
+            content = json.loads(body)
+            if path == name and ":" in key and content.get("subject", {}).get("digest") == subject:
+                listed.append({"mediaType": kind, "digest": key, "size": len(body)})
+        first = int(parse_qs(urlsplit(request.path).query).get("from", ["0"])[0])
+        index = {
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.index.v1+json",
+            "manifests": listed[first : first + 2],
+        }
+        more = first + 2 < len(listed)
+        link = {"Link": f'</v2/{name}/referrers/{subject}?from={first + 2}>; rel="next"'}
+        return document(200, index, **(link if more else {}))
 
     def _tags(self, _: Request, name: str, __: str) -> Reply:
         tags = [tag for path, tag in self.manifests if path == name and ":" not in tag]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import secrets
 import subprocess
 import threading
 import time
@@ -51,7 +52,7 @@ class TokenService:
         head = {"typ": "JWT", "alg": "RS256", "kid": self._key_id()}
         claims = {
             "iss": ISSUER, "sub": "", "aud": SERVICE, "exp": now + 300, "nbf": now - 10,
-            "iat": now, "jti": str(now), "access": access,
+            "iat": now, "jti": secrets.token_hex(8), "access": access,
         }  # fmt: skip
         text = f"{_encoded(json.dumps(head).encode())}.{_encoded(json.dumps(claims).encode())}"
         return (
@@ -98,6 +99,11 @@ def start_token_service(folder: Path, login: tuple[str, str]) -> Iterator[TokenS
                 return
             token = service.token(scopes, everything=given == right)
             self._answer(200, {"token": token, "expires_in": 300})
+
+        def do_POST(self) -> None:
+            # as services without OAuth do: clients then ask by GET
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self._answer(404, {"details": "no such page"})
 
         def _answer(self, status: int, document: object) -> None:
             body = json.dumps(document).encode()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from releaser import errors, loader
-from releaser.core.spec import ImageSpec
+from releaser.core.spec import ImageSpec, PruneSpec, Spec
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -43,6 +43,16 @@ def test_every_option_that_the_readme_names_exists() -> None:
     named = set(re.findall(r"`?(--[a-z][a-z-]+)", text))
     assert named
     assert {option for option in named if option not in known} == set()
+
+
+def test_every_option_that_is_described_exists() -> None:
+    text = (ROOT / "docs" / "publishing.md").read_text()
+    known = "".join(helped(one) for one in ("promote", "rollback", "verify", "prune", "plan"))
+    named = set(re.findall(r"(--[a-z][a-z-]+)", text))
+    assert len(named) > 10
+    assert {option for option in named if option not in known} == set()
+    links = re.findall(r"\]\(([^)#]+)\)", text)
+    assert [link for link in links if not (ROOT / "docs" / link).exists()] == []
 
 
 def test_every_link_leads_somewhere() -> None:
@@ -79,7 +89,9 @@ def test_the_readme_s_first_file_loads() -> None:
 
 def test_the_example_file_names_every_key() -> None:
     text = (ROOT / "images.yaml.example").read_text()
-    assert [name for name in ImageSpec.model_fields if f"{name}:" not in text] == []
+    models = (Spec, ImageSpec, PruneSpec)
+    names = (name for model in models for name in model.model_fields)
+    assert [name for name in names if f"{name}:" not in text] == []
 
 
 def test_decisions_are_numbered_without_gaps() -> None:

@@ -303,22 +303,58 @@ def test_tags_are_written_upstreams_first_and_latest_last() -> None:
     assert not [call for call in made.registry.calls[first:] if call.method == "push"]
 
 
-@pytest.mark.parametrize(("tag", "word"), [("1.4.2", "taken"), ("latest", "moved")])
-def test_a_tag_that_somebody_else_wrote_meanwhile_is_left_alone(tag: str, word: str) -> None:
+def test_a_version_that_somebody_else_wrote_meanwhile_is_left_alone() -> None:
     made = world("a; b: a")
     plan = made.plan()
-    theirs = made.registry.seed_image(f"main.example/x/a:{tag}", "theirs")
+    theirs = made.registry.seed_image("main.example/x/a:1.4.2", "theirs")
     result = executed(made, plan)
     assert result.error is not None
-    assert result.error.code == 1
-    assert f"a:{tag} was {word} by another release meanwhile" in result.error.message
-    assert made.registry.tag_of(f"main.example/x/a:{tag}") == theirs
-    done = {key for key in keys(result, Outcome.DONE) if key.startswith("tag:")}
-    if tag == "1.4.2":  # the first stage: nothing after it
-        assert done == set()
-    else:
-        assert done == {"tag:main.example/x/a:1.4.2", "tag:main.example/x/b:1.4.2"}
-        assert outcomes(result)["tag:main.example/x/b:latest"] == "blocked"
+    assert result.error.code == 3
+    assert "a:1.4.2 was taken by another release meanwhile" in result.error.message
+    assert made.registry.tag_of("main.example/x/a:1.4.2") == theirs
+    assert not {key for key in keys(result, Outcome.DONE) if key.startswith("tag:")}
+
+
+def test_a_line_that_somebody_else_moved_meanwhile_is_moved_on() -> None:
+    made = world("a")
+    plan = made.plan()
+    made.registry.seed_image("main.example/x/a:latest", "theirs")
+    result = executed(made, plan)
+    assert result.error is None
+    written = result.records["tag:main.example/x/a:latest"].write
+    assert written is not None
+    assert made.registry.tag_of("main.example/x/a:latest") == written.after
+    assert result.superseded_by is None
+
+
+@pytest.mark.parametrize("moved_already", [False, True])
+def test_a_line_is_left_to_a_newer_version_that_came_out_meanwhile(moved_already: bool) -> None:
+    """Whoever looks last puts the line right: at what the newer version names."""
+    made = world("a")
+    plan = made.plan()
+    newer = made.registry.seed_image("main.example/x/a:2.0.0", "newer")
+    if moved_already:
+        made.registry.seed_image("main.example/x/a:latest", "newer")
+    result = executed(made, plan)
+    assert result.error is None
+    assert made.registry.tag_of("main.example/x/a:latest") == newer
+    assert result.superseded_by == "2.0.0"
+    assert (result.records["tag:main.example/x/a:latest"].write is None) is moved_already
+
+
+def test_a_line_that_never_stays_is_given_up() -> None:
+    made = world("a")
+    put = made.registry.put
+
+    def fought_over(repository: Repository, tag: Tag, manifest: Manifest) -> None:
+        put(repository, tag, manifest)
+        if str(tag) == "latest":
+            made.registry.seed_image("main.example/x/a:latest", "theirs")
+
+    made.registry.put = fought_over  # type: ignore[method-assign]
+    result = executed(made)
+    assert result.error is not None
+    assert "again and again" in result.error.message
 
 
 def test_a_tag_that_is_right_already_is_not_written_again() -> None:

@@ -27,7 +27,7 @@ from releaser.errors import (
     UnknownError,
 )
 from releaser.executor import Limits, Stop
-from releaser.pipeline import check, outcome_error, refuse, run
+from releaser.pipeline import Allowed, check, outcome_error, refuse
 from tests.world import World
 
 SPEC = """\
@@ -164,7 +164,7 @@ def test_an_immutable_tag_is_refused_before_anything() -> None:
     assert f"{PREFIX}/web:1.4.2" in refused
     assert f"{PREFIX}/other:1.4.2" not in refused
     with pytest.raises(PlanError, match="names another content already"):
-        refuse(prepared, push=True, allow_dirty=False)
+        refuse(prepared, Allowed(push=True))
     assert made.public() == before
 
 
@@ -172,7 +172,7 @@ def test_a_tag_that_somebody_takes_meanwhile_is_left_alone() -> None:
     made = world()
     prepared = made.prepare()
     there = made.registry.seed_image(f"{PREFIX}/other:1.4.2", "somebody else's")
-    result = run(prepared, prepared.plan, made.adapters, made.heard, Limits())
+    result = made.carry_out(prepared, prepared.plan, Limits())
     assert result.error is not None
     assert made.registry.tag_of(f"{PREFIX}/other:1.4.2") == there
     assert made.registry.tag_of(f"{PREFIX}/other:latest") is None
@@ -183,27 +183,27 @@ def test_a_dirty_tree() -> None:
     made.source = SourceFacts(commit="a" * 40, tags=("v1.0.0",), changes=("base/f",))
     prepared = made.prepare()
     assert prepared.plan.version == "1.0.0-dirty"
-    refuse(prepared, push=False, allow_dirty=False)
-    refuse(prepared, push=True, allow_dirty=True)
+    refuse(prepared, Allowed())
+    refuse(prepared, Allowed(push=True, dirty=True))
     with pytest.raises(PlanError, match="not committed"):
-        refuse(prepared, push=True, allow_dirty=False)
+        refuse(prepared, Allowed(push=True))
 
 
 def test_nothing_to_name_a_release_by() -> None:
     made = world()
     made.source = SourceFacts()
     with pytest.raises(SetupError, match="no image would get a tag"):
-        refuse(made.prepare(), push=True, allow_dirty=False)
-    refuse(made.prepare(version="1.0.0"), push=True, allow_dirty=False)
+        refuse(made.prepare(), Allowed(push=True))
+    refuse(made.prepare(version="1.0.0"), Allowed(push=True))
 
 
 def test_a_shallow_clone() -> None:
     made = world()
     made.source = SourceFacts(commit="a" * 40, branch="main", shallow=True)
     with pytest.raises(SetupError, match="shallow"):
-        refuse(made.prepare(), push=True, allow_dirty=False)
+        refuse(made.prepare(), Allowed(push=True))
     given_one = made.prepare(version="1.0.0")
-    refuse(given_one, push=True, allow_dirty=False)
+    refuse(given_one, Allowed(push=True))
 
 
 def test_a_selection_takes_its_upstreams_along_unless_told_not_to() -> None:
@@ -446,7 +446,7 @@ def test_a_fault_in_any_step_and_then_none(
         case _:
             raise AssertionError("nothing is there yet: there is nothing to copy or to name")
     limits = Limits(jobs=data.draw(st.integers(1, 4)), keep_going=keep_going)
-    result = run(prepared, plan, made.adapters, made.heard, limits)
+    result = made.carry_out(prepared, plan, limits)
     assert result.error is not None
     assert result.records[victim.key].outcome is Outcome.FAILED
     written = {k for k, r in result.records.items() if k.startswith("tag:") and r.digest}

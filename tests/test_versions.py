@@ -12,7 +12,7 @@ from releaser.core.facts import EventFacts, SourceFacts
 from releaser.core.history import Commit, History
 from releaser.core.plan import TagAction
 from releaser.errors import PlanError, SetupError, SpecError
-from releaser.pipeline import Request, refuse, tags_at
+from releaser.pipeline import Allowed, Request, refuse, tags_at
 from releaser.pipeline.changelogs import Changelogs
 from releaser.pipeline.upcoming import Outlook, write_tags
 from tests.fakes.source import FixedSource
@@ -280,7 +280,7 @@ def test_a_kept_version_with_another_content_is_left_alone_and_not_refused() -> 
     later.registry, later.engine = made.registry, made.engine
     later.files["/project/base/f"] = "2"  # as when a base image has moved: no commit says so
     prepared = later.prepare()
-    refuse(prepared, push=True, allow_dirty=False)
+    refuse(prepared, Allowed(push=True))
     assert prepared.plan.steps == ()
     reasons = {image.name: image.reason.detail for image in prepared.plan.images}
     assert reasons["base"] == "1.0.0 is out, and nothing of the image has changed since"
@@ -357,9 +357,9 @@ def test_a_shallow_clone_is_refused_where_history_counts() -> None:
     made = world(START, commit("b", "a", "x", "tools/x"), tools__1_1_0="b", **TAGGED)
     made.source = replace(made.source, shallow=True)
     with pytest.raises(SetupError, match="shallow"):
-        refuse(made.prepare(), push=True, allow_dirty=False)
-    refuse(made.prepare("tools"), push=True, allow_dirty=False)
-    refuse(made.prepare("base", version="2.0.0"), push=True, allow_dirty=False)
+        refuse(made.prepare(), Allowed(push=True))
+    refuse(made.prepare("tools"), Allowed(push=True))
+    refuse(made.prepare("base", version="2.0.0"), Allowed(push=True))
 
 
 # -- a version that a file declares
@@ -554,12 +554,12 @@ def test_a_tag_that_is_elsewhere_is_not_released() -> None:
     (concern,) = prepared.plan.concerns
     assert concern.message == 'the event is about tag "v1.0.0", which is at another commit here'
     with pytest.raises(PlanError, match="another commit"):
-        refuse(prepared, push=True, allow_dirty=False)
+        refuse(prepared, Allowed(push=True))
     made.source = replace(made.source, all_tags=())
     with pytest.raises(PlanError, match="which this clone lacks"):
-        refuse(made.prepare(), push=True, allow_dirty=False)
+        refuse(made.prepare(), Allowed(push=True))
     made.source = replace(made.source, tags=("v1.0.0",), all_tags=("v1.0.0",))
-    refuse(made.prepare(), push=True, allow_dirty=False)
+    refuse(made.prepare(), Allowed(push=True))
 
 
 def test_a_file_that_goes_back_is_said() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -15,7 +16,16 @@ from releaser.core.plan import Mode, Plan
 from releaser.core.steps import BuildStep
 from releaser.executor import Limits, Stop
 from releaser.interfaces import Listener
-from releaser.pipeline import Adapters, Prepared, Project, Request, prepare, run
+from releaser.pipeline import (
+    Adapters,
+    Allowed,
+    Prepared,
+    Project,
+    Request,
+    preflight,
+    prepare,
+    run,
+)
 from tests.fakes.builder import FakeBuilder
 from tests.fakes.contexts import MemoryContexts
 from tests.fakes.engine import FakeEngine
@@ -27,6 +37,12 @@ BUSYBOX = Reference.parse("busybox:latest")
 BASE = Digest("sha256:" + "b" * 64)
 NOW = 1_769_860_800.0  # 2026-01-31T12:00:00Z
 RELEASED = SourceFacts(commit="a" * 40, branch="main", tags=("v1.4.2",))
+
+
+def released_at(version: str) -> SourceFacts:
+    """A checkout of the tag of ``version``, each at a commit of its own."""
+    commit = hashlib.sha1(version.encode(), usedforsecurity=False).hexdigest()
+    return SourceFacts(commit=commit, branch="main", tags=(f"v{version}",))
 
 
 @dataclass
@@ -114,6 +130,7 @@ class World:
             registry=self.registry,
             engine=lambda: self.engine,
             builder=lambda _: self.builder,
+            fresh_registry=lambda: self.registry,
             clock=lambda: NOW,
         )
 
@@ -136,7 +153,15 @@ class World:
     ) -> RunResult:
         """Run a plan that was made before."""
         limits = limits or Limits()
-        return run(prepared, prepared.plan, self.adapters, self.heard, limits, stop)
+        return self.carry_out(prepared, prepared.plan, limits, stop)
+
+    def carry_out(
+        self, prepared: Prepared, plan: Plan, limits: Limits, stop: Stop | None = None
+    ) -> RunResult:
+        """Run another plan than the one that was made."""
+        adapters = self.adapters
+        builder = preflight(prepared, plan, adapters, Allowed())
+        return run(prepared, plan, adapters, builder, self.heard, limits, stop)
 
     def build(self, *images: str, limits: Limits | None = None) -> RunResult:
         """Plan against the engine and run."""

@@ -11,12 +11,23 @@ from typing import Annotated
 import typer
 
 from releaser import __version__
-from releaser.cli import changelog, commands, locking, tagging, versions
+from releaser.cli import (
+    changelog,
+    commands,
+    locking,
+    promoting,
+    pruning,
+    releasing,
+    rolling_back,
+    tagging,
+    verifying,
+    versions,
+)
 from releaser.cli.errors import format_error
 from releaser.cli.usage import Grouped, usage_error
 from releaser.errors import InternalError, InterruptedRunError, ReleaserError
 
-LOOK, MAKE = "Look before you leap", "Build and release"
+LOOK, MAKE, AFTER = "Look before you leap", "Build and release", "After a release"
 
 app = typer.Typer(
     name="releaser",
@@ -60,7 +71,11 @@ app.command("version", rich_help_panel=LOOK)(versions.version)
 app.command("changelog", rich_help_panel=LOOK)(changelog.changelog)
 app.command("lock", rich_help_panel=LOOK)(locking.lock)
 app.command("build", rich_help_panel=MAKE)(commands.build)
-app.command("release", rich_help_panel=MAKE)(commands.release)
+app.command("release", rich_help_panel=MAKE)(releasing.release)
+app.command("verify", rich_help_panel=AFTER)(verifying.verify)
+app.command("promote", rich_help_panel=AFTER)(promoting.promote)
+app.command("rollback", rich_help_panel=AFTER)(rolling_back.rollback)
+app.command("prune", rich_help_panel=AFTER)(pruning.prune)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -15,24 +14,14 @@ import typer
 from releaser.cli import options
 from releaser.cli.compose import adapters, contexts, load_project
 from releaser.cli.concerns import say_concerns
-from releaser.cli.errors import format_error
 from releaser.cli.options import DataFormat, EngineName, Format
-from releaser.cli.reporting import (
-    Recording,
-    check_writable,
-    read_bounded,
-    recording,
-    write_atomically,
-)
-from releaser.cli.signals import Signals, handled
-from releaser.core.plan import Mode, Plan
-from releaser.core.saved_plan import MAX_BYTES, SavedPlan, check_unmoved
-from releaser.errors import ReleaserError, SetupError, SpecError
-from releaser.executor import Limits
-from releaser.interfaces import Listener
+from releaser.cli.reporting import check_writable, recording, write_atomically
+from releaser.cli.running import execute, finish, limits_of, show_plan
+from releaser.cli.signals import handled
+from releaser.core.plan import Mode
+from releaser.errors import SpecError
 from releaser.observe import seen_from
-from releaser.pipeline import Adapters, Prepared, Project, Request, check, prepare, refuse
-from releaser.pipeline import run as run_plan
+from releaser.pipeline import Allowed, Request, check, preflight, prepare, refuse
 
 
 def validate(file: options.File = None, var: options.Var = None) -> None:
@@ -72,7 +61,7 @@ def plan(
         write_atomically(output, prepared.plan.to_json())
     sys.stdout.write(show_plan(prepared.plan, output_format))
     say_concerns(prepared.plan.concerns)
-    refuse(prepared, push=False, allow_dirty=True)
+    refuse(prepared, Allowed())
     return 10 if exit_code and prepared.plan.changes else 0
 
 
@@ -153,174 +142,7 @@ def build(
         world = adapters(project, engine, builder)
         prepared = prepare(project, world, request)
         record.plan = prepared.plan
-        limits = _limits(project, jobs, keep_going)
-        _execute(prepared, prepared.plan, world, record, signals, limits, verbose)
-        _finish(record, output_format)
-
-
-def release(
-    images: options.Images = None,
-    file: options.File = None,
-    var: options.Var = None,
-    only: options.Only = False,
-    version: options.VersionOption = None,
-    push: Annotated[
-        bool, typer.Option("--push", help="Publish; without it, build and show what would be.")
-    ] = False,
-    saved: Annotated[
-        Path | None,
-        typer.Option("--plan", metavar="FILE", help="Do what this saved plan says, or nothing."),
-    ] = None,
-    allow_dirty: Annotated[
-        bool, typer.Option("--allow-dirty", help="Push although the tree has changes.")
-    ] = False,
-    offline: Annotated[bool, typer.Option("--offline", hidden=True)] = False,
-    output_format: options.FormatOption = Format.TEXT,
-    engine: options.Engine = EngineName.AUTO,
-    builder: options.BuilderName = None,
-    jobs: options.Jobs = None,
-    keep_going: options.KeepGoing = False,
-    report: options.Report = None,
-    verbose: options.Verbose = False,
-) -> None:
-    """Build what must be built, push it, and move the tags: all of them or none."""
-    if offline:
-        raise SpecError(
-            "--offline: a release asks the registries what they hold",
-            hint="leave it out; releaser plan and releaser build can do without them",
-        )
-    with handled() as signals, recording("release", report, pushed=push) as record:
-        project = load_project(file, var)
-        if push and not project.spec.registries:
-            raise SpecError("there is no registry to push to", hint='declare one in "registries"')
-        world = adapters(project, engine, builder)
-        plan_before = load_plan(saved, images, version) if saved else None
-        request = Request(tuple(images or ()), only, version)
-        if plan_before:
-            commanded, named = plan_before.commanded
-            request = Request(plan_before.images, only=True, version=commanded, commanded=named)
-        prepared = prepare(project, world, request)
-        record.plan = prepared.plan
-        if plan_before:
-            check_unmoved(plan_before, prepared.plan)
-        refuse(prepared, push=push, allow_dirty=allow_dirty)
-        chosen = prepared.plan if push else prepared.plan.without_push()
-        if not push and output_format is Format.TEXT:
-            sys.stdout.write(show_plan(prepared.plan, output_format))
-            sys.stdout.flush()
-        limits = _limits(project, jobs, keep_going)
-        _execute(prepared, chosen, world, record, signals, limits, verbose)
-        _finish(record, output_format)
-        if not push:
-            _tell("nothing was pushed: add --push to publish\n")
-
-
-def load_plan(path: Path, images: list[str] | None, version: str | None) -> SavedPlan:
-    """The saved plan in ``path``; it says itself what it is about.
-
-    Raises:
-        SpecError: it cannot be read, is no plan, or the command line says something else as well.
-    """
-    if images or version:
-        raise SpecError(
-            "a saved plan names its images and its version", hint="leave both out with --plan"
-        )
-    return SavedPlan.parse(read_bounded(path, MAX_BYTES), str(path))
-
-
-def show_plan(plan: Plan, output_format: Format) -> str:
-    """A plan in the format asked for."""
-    match output_format:
-        case Format.JSON:
-            return plan.to_json()
-        case Format.MARKDOWN:
-            from releaser.reports.markdown import plan_markdown
-
-            return plan_markdown(plan)
-        case Format.TEXT:
-            from releaser.reports.text import plan_text
-
-            return plan_text(plan)
-
-
-def _limits(project: Project, jobs: int | None, keep_going: bool) -> Limits:
-    transfers = {name: one.concurrency for name, one in project.spec.registries.items()}
-    return Limits(jobs, transfers, keep_going)
-
-
-def _execute(
-    prepared: Prepared,
-    plan: Plan,
-    world: Adapters,
-    record: Recording,
-    signals: Signals,
-    limits: Limits,
-    verbose: bool,
-) -> None:
-    """Run a plan with its progress on stderr; the record gets the result."""
-    say_concerns(plan.concerns)
-    with progress(plan, verbose=verbose) as listener:
-        signals.running = True
-        record.result = run_plan(prepared, plan, world, listener, limits, signals.stop)
-        signals.running = False
-    record.error = record.result.error
-
-
-def progress(plan: Plan, *, verbose: bool) -> AbstractContextManager[Listener]:
-    """The listener that fits where stderr goes: live on a terminal, else plain lines."""
-    plain = verbose or os.environ.get("CI") or os.environ.get("TERM") == "dumb"
-    if sys.stderr.isatty() and not plain:
-        from rich.console import Console
-
-        from releaser.reports.live import LiveProgress
-
-        return LiveProgress(Console(stderr=True), len(plan.steps))
-    from releaser.reports.progress import PlainProgress
-
-    images = tuple(image.name for image in plan.images)
-    return nullcontext(PlainProgress(sys.stderr, images, verbose=verbose))
-
-
-def _show_ends(error: ReleaserError, record: Recording) -> None:
-    """The failures of a run, each with the end of its output, before the one that sums them up."""
-    for one in record.result.records.values() if record.result else ():
-        if one.error is not None and one.error is not error:
-            _tell(format_error(one.error))
-
-
-def _finish(record: Recording, output_format: Format) -> None:
-    """Print what a run came to, and raise what it ended in."""
-    record.ended = True
-    try:
-        sys.stdout.write(_result(record, output_format))
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise SetupError(
-            f"the result cannot be printed: {error.strerror}",
-            hint=f"the run itself is over: {record.run().outcome}",
-        ) from error
-    if record.error is not None:
-        _show_ends(record.error, record)
-        raise record.error
-
-
-def _result(record: Recording, output_format: Format) -> str:
-    """What a run came to, in the format asked for."""
-    from releaser.reports import markdown, run, text
-
-    ended = record.run()
-    match output_format:
-        case Format.JSON:
-            return json.dumps(run.as_json(ended), indent=2) + "\n"
-        case Format.MARKDOWN:
-            return markdown.run_markdown(ended)
-        case Format.TEXT:
-            return text.run_text(ended)
-
-
-def _tell(text: str) -> None:
-    """Say something on stderr; that nobody listens any more must not end a release."""
-    with suppress(OSError):
-        sys.stderr.write(text)
+        limits = limits_of(project, jobs, keep_going)
+        chosen = preflight(prepared, prepared.plan, world, Allowed())
+        execute(prepared, prepared.plan, world, chosen, record, signals, limits, verbose)
+        finish(record, output_format)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +18,27 @@ from releaser.pipeline import Adapters, Project
 
 if TYPE_CHECKING:
     from releaser.engines.docker_client import Connection
+    from releaser.engines.docker_engine import Pause
+    from releaser.registries.retry import Clock, Patience
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How registries and the engine are waited for, where not as the adapters themselves do.
+
+    ``idle`` are the seconds that a registry, ``push_idle`` those that the engine may be silent for
+    while it pushes; ``pause`` waits between two pushes.
+    """
+
+    patience: Patience | None = None
+    clock: Clock | None = None
+    idle: float | None = None
+    push_idle: float | None = None
+    pause: Pause | None = None
+
+
+WAITING: ContextVar[Waiting] = ContextVar("WAITING", default=Waiting())  # noqa: B039 - frozen
+"""For programs that run the command line and own its time, such as tests."""
 
 
 def load_project(
@@ -75,18 +98,37 @@ def _variable(item: str) -> tuple[str, str]:
 
 
 def adapters(
-    project: Project, engine: EngineName = EngineName.AUTO, builder: str | None = None
+    project: Project,
+    engine: EngineName = EngineName.AUTO,
+    builder: str | None = None,
+    *,
+    fresh: bool = False,
 ) -> Adapters:
-    """The adapters of a run; the engine is connected to when it is first asked for."""
+    """The adapters of a run; the engine is connected to when it is first asked for.
+
+    Where ``fresh``, caches between us and the registries are passed by.
+    """
     from releaser.registries.distribution import Distribution
     from releaser.sources.context import DiskContexts
     from releaser.sources.git import GitSource
 
-    docker = _Docker()
+    waiting = WAITING.get()
+    docker = _Docker(waiting)
+
+    def registry() -> Distribution:
+        return Distribution(
+            insecure=insecure_hosts(project.spec),
+            patience=waiting.patience,
+            clock=waiting.clock,
+            idle=waiting.idle,
+            fresh=fresh,
+        )
+
     return Adapters(
         source=GitSource(project.root),
         contexts=DiskContexts(),
-        registry=Distribution(insecure=insecure_hosts(project.spec)),
+        registry=registry(),
+        fresh_registry=registry,
         engine=lambda: docker.engine,
         builder=lambda facts: docker.builder(facts, engine, builder),
     )
@@ -104,6 +146,9 @@ def insecure_hosts(spec: Spec) -> frozenset[str]:
 class _Docker:
     """The Docker Engine of the environment, connected to when it is first asked for."""
 
+    def __init__(self, waiting: Waiting) -> None:
+        self._waiting = waiting
+
     @cached_property
     def connection(self) -> Connection:
         """One connection for the store and for the engine's own builder."""
@@ -116,7 +161,8 @@ class _Docker:
         """The engine's store."""
         from releaser.engines.docker_engine import DockerEngine
 
-        return DockerEngine(self.connection)
+        waiting = self._waiting
+        return DockerEngine(self.connection, pause=waiting.pause, idle_seconds=waiting.push_idle)
 
     def builder(self, facts: EngineFacts, name: EngineName, builder: str | None) -> Builder:
         """What builds: the one asked for, else buildx where it is there, else the engine."""

@@ -66,8 +66,21 @@ Jobs = Annotated[
 KeepGoing = Annotated[
     bool, typer.Option("--keep-going", "-k", help="Build on what a failure does not block.")
 ]
+Registries = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--registry",
+        metavar="NAME",
+        help="Only in this registry; may be repeated. Default: those that images go to.",
+    ),
+]
 Report = Annotated[
     Path | None,
     typer.Option("--report", metavar="FILE", help="Write a JSON report there, in every ending."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
+Journal = Annotated[
+    Path | None,
+    typer.Option("--journal", metavar="FILE", help="Note every write there, before and after."),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what the builds print.")]

@@ -27,6 +27,7 @@ class Recording:
     plan: Plan | None = None
     result: RunResult | None = None
     error: ReleaserError | None = None
+    dry: bool = False
     ended: bool = False
     """Whether the run is over: what fails afterwards, such as printing, is no part of it."""
     began: float = field(default_factory=time.monotonic)
@@ -34,7 +35,8 @@ class Recording:
     def run(self) -> Run:
         """The run as a value."""
         seconds = time.monotonic() - self.began
-        return Run(self.command, self.pushed, self.plan, self.result, self.error, seconds)
+        pushed = self.pushed and not self.dry
+        return Run(self.command, pushed, self.plan, self.result, self.error, seconds)
 
 
 @contextmanager

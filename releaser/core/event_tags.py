@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from releaser.core.facts import Concern, EventFacts
 from releaser.core.oci import Tag
-from releaser.core.tagging import Newer, Outcome, WantedTag
+from releaser.core.tagging import Outcome, Stays, WantedTag
 from releaser.core.versioning.current import Current
 
 
@@ -22,7 +22,7 @@ class ImageTags:
     name: str
     current: Current
     outcome: Outcome
-    stays: Mapping[Tag, Mapping[str, Newer]]
+    stays: Mapping[Tag, Mapping[str, Stays]]
     places: tuple[str, ...]
     labels: tuple[tuple[str, str], ...]
     annotations: tuple[tuple[str, str], ...]

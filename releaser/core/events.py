@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from releaser.core.oci import Digest
+from releaser.core.oci import Digest, Reference
 from releaser.errors import ReleaserError
 
 
@@ -51,6 +51,14 @@ class BuildCancelled:
 
 
 BuildResult = Built | BuildFailed | BuildCancelled
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """What a public tag named before it was written (``None``: it did not exist), and since."""
+
+    before: Digest | None
+    after: Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +111,8 @@ Event = StepStarted | StepProgress | StepFinished | Notice
 class StepRecord:
     """A step in the report: how it ended, when it began and how long it took, in seconds.
 
-    ``digest`` is what a build, push, copy or tag came to.
+    ``digest`` is what a build, push, copy or tag came to; ``write`` what was written, if anything;
+    ``superseded_by`` the newer version that a tag was left to.
     """
 
     key: str
@@ -114,11 +123,23 @@ class StepRecord:
     error: ReleaserError | None = None
     blocked_by: str | None = None
     digest: Digest | None = None
+    write: Write | None = None
+    superseded_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run came to: a record for every step of the plan, and the error that ended it."""
+    """What a run came to: a record for every step of the plan, and the error that ended it.
+
+    ``undone`` are the tags that name again what they named before it.
+    """
 
     records: Mapping[str, StepRecord]
     error: ReleaserError | None = None
+    undone: tuple[Reference, ...] = ()
+
+    @property
+    def superseded_by(self) -> str | None:
+        """The newer version that any tag was left to."""
+        found = (one.superseded_by for one in self.records.values())
+        return next((version for version in found if version), None)

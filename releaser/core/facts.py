@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from releaser.core.oci import Digest, Reference, Repository
+from releaser.core.withdrawal import Withdrawals
 
 _REMOTE = re.compile(
     r"(?:(?:https?|ssh|git)://(?P<host>[A-Za-z0-9.-]+)(?::[0-9]+)?/|"
@@ -97,7 +98,8 @@ class SourceFacts:
     spec's folder that differ from HEAD; ``branch`` is ``None`` on a detached head. ``commit`` is
     ``None`` where there is no repository or no commit yet. ``commit_time`` is in seconds since
     1970. ``event`` is what a CI system says, where it speaks of this commit; ``default_branch`` is
-    what the remote said when it was cloned.
+    what the remote said when it was cloned. ``ci_event`` is the name of the CI system's event,
+    whatever commit it speaks of.
     """
 
     commit: str | None = None
@@ -114,6 +116,7 @@ class SourceFacts:
     default_branch: str | None = None
     past_tags: tuple[str, ...] = ()
     all_tags: tuple[str, ...] = ()
+    ci_event: str = ""
 
 
 def event_of(source: SourceFacts, now: int | None = None) -> EventFacts:
@@ -221,12 +224,14 @@ class EngineFacts:
     """The engine that answers: its version, its own platform, and how it stores images.
 
     ``containerd_store`` tells that the engine keeps manifests and indexes locally (so a digest is
-    known before a push); the classic store does not.
+    known before a push); the classic store does not. ``free`` is how many bytes its disk has left,
+    where that can be seen.
     """
 
     version: str
     platform: str
     containerd_store: bool
+    free: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +240,9 @@ class RegistryFacts:
 
     ``digests`` has every reference that was asked: the digest it names, or ``None`` where the
     registry says that it does not exist. ``tags`` are all tags of a repository, where they were
-    listed.
+    listed, ``withdrawn`` the versions that were rolled back, by the place where that is kept.
     """
 
     digests: Mapping[Reference, Digest | None] = field(default_factory=dict)
     tags: Mapping[Repository, tuple[str, ...]] = field(default_factory=dict)
+    withdrawn: Mapping[Reference, Withdrawals] = field(default_factory=dict)

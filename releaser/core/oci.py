@@ -242,18 +242,39 @@ class Manifest:
     """A manifest or an index as a registry holds it: the bytes are the truth, the rest is derived.
 
     ``config`` is the digest of the image's configuration, which is its id in Docker's classic
-    store; an index has none. ``children`` are the manifests that an index lists.
+    store; an index has none. ``children`` are the manifests that an index lists, ``indexes`` those
+    of them that are indexes. ``subject`` is the manifest that this one is attached to (OCI image
+    specification, "Image Manifest Property Descriptions").
     """
 
     media_type: str
     body: bytes
     config: Digest | None = None
     children: tuple[Digest, ...] = ()
+    indexes: tuple[Digest, ...] = ()
+    subject: Digest | None = None
 
     @property
     def digest(self) -> Digest:
         """The digest under which a registry holds these bytes."""
         return Digest.of(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """A part of an image that a repository does not give as it should, and how."""
+
+    digest: Digest
+    why: str
+
+
+def referrers_tag(subject: Digest) -> Tag:
+    """The tag that lists what refers to ``subject`` where a registry does not list it by itself.
+
+    OCI distribution specification 1.1, "Referrers Tag Schema".
+    """
+    algorithm, _, digits = subject.value.partition(":")
+    return Tag(f"{algorithm[:32]}-{digits[:64]}")
 
 
 def _port(host: str) -> int:

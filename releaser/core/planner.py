@@ -9,7 +9,7 @@ from typing import assert_never
 from releaser.core.candidate import Candidate, World
 from releaser.core.explain import Explainer, always_built, root_cause
 from releaser.core.facts import Concern, LocalImage
-from releaser.core.oci import Digest, Reference
+from releaser.core.oci import Digest, Reference, Repository
 from releaser.core.plan import (
     Action,
     ImagePlan,
@@ -37,6 +37,7 @@ from releaser.core.stepping import Stepper
 from releaser.core.steps import TagKind
 from releaser.core.tagging import WantedTag, newest_in_line, released_as
 from releaser.core.version import Version
+from releaser.core.withdrawal import withdrawal_reference
 from releaser.errors import PlanError
 
 
@@ -215,8 +216,9 @@ class _Planner:
                 digests.get(registry, copied),
                 held[registry],
                 candidate.keeps and self._has_other_content(candidate, registry, digests),
+                self._withdrawn(candidate, repository),
             )
-            for registry, _ in candidate.repositories
+            for registry, repository in candidate.repositories
         }
         return tuple(
             self._public_reference(candidate, registry, wanted, reference, places[registry])
@@ -244,7 +246,7 @@ class _Planner:
         place: _Place,
     ) -> ReferencePlan:
         before = self.world.registries.digests.get(reference)
-        newer = newest_in_line(wanted, place.released, candidate.tagged)
+        newer = newest_in_line(wanted, place.released, candidate.tagged, place.withdrawn)
         action, reason = TagAction.MOVE, ""
         if before is not None and before == place.digest:
             action = TagAction.KEEP
@@ -257,6 +259,12 @@ class _Planner:
         elif before is None:
             action = TagAction.CREATE
         return ReferencePlan(reference, registry, wanted.kind, action, before, reason)
+
+    def _withdrawn(self, candidate: Candidate, repository: Repository) -> frozenset[Version]:
+        """The versions of the image that were rolled back in a repository."""
+        kept = withdrawal_reference(repository, candidate.name)
+        found = self.world.registries.withdrawn.get(kept)
+        return found.versions if found else frozenset()
 
     def _released(self, candidate: Candidate) -> dict[str, tuple[Version, ...]]:
         """The versions of the image that each registry holds, in order."""
@@ -276,12 +284,14 @@ class _Planner:
 class _Place:
     """A registry as one image sees it: what it has of the content, and the versions that are out.
 
-    It ``is_settled`` where the version that the image keeps has another content there.
+    It ``is_settled`` where the version that the image keeps has another content there;
+    ``withdrawn`` are the versions that were rolled back.
     """
 
     digest: Digest | None
     released: Sequence[Version]
     is_settled: bool
+    withdrawn: frozenset[Version] = frozenset()
 
 
 def _text(version: Version | None) -> str | None:

@@ -107,10 +107,15 @@ class Record:
 
 def record_reference(repository: Repository, image: str) -> Reference:
     """Where the record of an image is kept: one moving tag for each image of a repository."""
-    tag = f"{PREFIX}{_TAG.sub('_', image)}"
+    return repository.tagged(own_tag(PREFIX, image))
+
+
+def own_tag(prefix: str, image: str) -> str:
+    """The tag of releaser's own that begins with ``prefix`` and is about an image."""
+    tag = f"{prefix}{_TAG.sub('_', image)}"
     if len(tag) > 128:
         tag = f"{tag[:111]}-{hashlib.sha256(image.encode()).hexdigest()[:16]}"
-    return repository.tagged(tag)
+    return tag
 
 
 def without_credentials(url: str) -> str:

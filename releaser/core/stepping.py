@@ -29,6 +29,7 @@ from releaser.core.steps import (
     TagKind,
     TagStep,
 )
+from releaser.core.tagging import line_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +189,8 @@ class Stepper:
 
     def tag_steps(self, images: Iterable[ImagePlan]) -> Iterable[PlannedStep]:
         """The public tags: immutable before floating, narrow before wide, upstreams first."""
-        widths = {
-            reference: (wanted.width, candidate.name)
+        wants = {
+            reference: (candidate, wanted)
             for candidate in self.candidates.values()
             for _, wanted, reference in candidate.references
         }
@@ -198,11 +199,17 @@ class Stepper:
         for image in images:
             for one in image.references:
                 if one.action in {TagAction.CREATE, TagAction.MOVE}:
-                    source = self._tag_source(image, one)
+                    candidate, wanted = wants[one.reference]
                     step = TagStep(
-                        image.name, one.registry, one.reference, one.kind, source, one.before
+                        image.name,
+                        one.registry,
+                        one.reference,
+                        one.kind,
+                        self._tag_source(image, one),
+                        one.before,
+                        line_of(wanted, candidate.wanted, candidate.tagged),
                     )
-                    steps.append(((widths[one.reference][0], level[image.name]), step))
+                    steps.append(((wanted.width, level[image.name]), step))
         first = self._upload_stage + 1
         stages = {rank: first + n for n, rank in enumerate(sorted({rank for rank, _ in steps}))}
         steps.sort(key=lambda ranked: ranked[0])

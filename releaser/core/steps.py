@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from releaser.core.oci import Digest, Platform, Reference, Repository
+from releaser.core.oci import Digest, Platform, Reference, Repository, Tag
 from releaser.core.record import Ingredients, Record
+from releaser.core.version import Version
 
 
 class TagKind(Enum):
@@ -140,12 +141,17 @@ class PushStep:
 
 @dataclass(frozen=True, slots=True)
 class CopyStep:
-    """An image to copy from one registry's repository to another's, byte for byte."""
+    """An image to copy from one registry's repository to another's, byte for byte.
+
+    ``reference`` has a tag, or else the digest alone. Where it is to be ``checked``, all parts are
+    looked at afterwards.
+    """
 
     image: str
     registry: str
     source: Reference
     reference: Reference
+    checked: bool = False
 
     @property
     def key(self) -> str:
@@ -154,10 +160,50 @@ class CopyStep:
 
 
 @dataclass(frozen=True, slots=True)
+class AttachStep:
+    """Something that refers to an image, to be copied after it: a signature, an SBOM.
+
+    ``source`` is its digest. Without a ``tag`` (cosign has tags) the registry lists it.
+    """
+
+    image: str
+    registry: str
+    source: Reference
+    repository: Repository
+    tag: Tag | None = None
+
+    @property
+    def key(self) -> str:
+        """``attach:api@prod:sha256:0123456789ab``."""
+        name = self.tag or (self.source.digest.short if self.source.digest else "")
+        return f"attach:{self.image}@{self.registry}:{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The line of versions that a floating tag stands for, and the version that is released.
+
+    ``template`` is the tag's text with the names of a version's parts in it, ``spellings`` are
+    those of the tags of full versions; ``tagged`` are the full versions that git has tags of,
+    ``withdrawn`` those that do not count, besides what the repository itself says. Among versions
+    of Python (``is_python``) 1.4 is a full one.
+    """
+
+    template: str
+    version: Version
+    spellings: tuple[str, ...] = ()
+    tagged: tuple[Version, ...] = ()
+    is_python: bool = False
+    withdrawn: frozenset[Version] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class TagStep:
     """A public tag to write: it shall name what ``source`` (same repository) names.
 
-    ``before`` is the digest that the tag was seen to have, ``None`` where it did not exist.
+    ``before`` is the digest that the tag was seen to have, ``None`` where it did not exist. One of
+    a ``line`` names the highest version of it that is out when it is written, whatever that is; one
+    that is ``guarded`` is written only while it is still as it was seen.
     """
 
     image: str
@@ -166,6 +212,8 @@ class TagStep:
     kind: TagKind
     source: Reference
     before: Digest | None = None
+    line: Line | None = None
+    guarded: bool = False
 
     @property
     def key(self) -> str:
@@ -181,6 +229,54 @@ class TagStep:
     def repository(self) -> Repository:
         """The repository that the tag is in."""
         return self.reference.repository
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawStep:
+    """The list of an image's versions that were rolled back, to be kept in its repository.
+
+    ``before`` is the digest that the list was seen to have, ``None`` where there was none.
+    """
+
+    image: str
+    registry: str
+    reference: Reference
+    record: bytes = field(repr=False)
+    before: Digest | None = None
+
+    @property
+    def key(self) -> str:
+        """``withdraw:api@ghcr``."""
+        return f"withdraw:{self.image}@{self.registry}"
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Tags that go, and what they name; ``spare`` tells that nobody needs that either."""
+
+    digest: Digest
+    tags: tuple[Tag, ...]
+    spare: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveStep:
+    """Tags to remove from a repository; ``listed`` are all that it was seen to have.
+
+    ``number`` tells the steps of a repository from one another.
+    """
+
+    image: str
+    registry: str
+    repository: Repository
+    removals: tuple[Removal, ...]
+    listed: frozenset[str] = field(repr=False)
+    number: int = 1
+
+    @property
+    def key(self) -> str:
+        """``remove:ghcr.io/acme/shop/api#1``."""
+        return f"remove:{self.repository}#{self.number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,4 +302,14 @@ class RecordStep:
         return Record.of(self.image, self.fingerprint, self.ingredients, self.version, self.commit)
 
 
-Step = BuildStep | NameStep | PushStep | CopyStep | TagStep | RecordStep
+Step = (
+    BuildStep
+    | NameStep
+    | PushStep
+    | CopyStep
+    | AttachStep
+    | TagStep
+    | RecordStep
+    | WithdrawStep
+    | RemoveStep
+)

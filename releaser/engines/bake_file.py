@@ -105,13 +105,25 @@ def _target(step: BuildStep, targets: Mapping[str, str]) -> Definition:
         "no-cache": step.no_cache,
         "pull": step.pull and not _stands_on_a_tag(step),
         "cache-from": list(step.cache_from),
-        "cache-to": list(step.cache_to),
+        "cache-to": [_forgiving(cache) for cache in step.cache_to],
         "output": ["type=docker"],
     }
     # Attestations hold times and ids: with them every build has another digest.
     provenance = step.provenance or "disabled=true"
     attest = [f"type=provenance,{provenance}", "type=sbom,disabled=true"]
     return {key: value for key, value in fields.items() if value} | {"attest": attest}
+
+
+def _forgiving(cache: str) -> str:
+    """A cache that cannot be written does not fail the image, unless the spec says that it shall.
+
+    BuildKit, ``control/control.go``: ``ignore-error`` is an attribute of every kind of cache.
+    """
+    if "=" not in cache:  # the short form, which has no attributes
+        cache = f"type=registry,ref={cache}"
+    if "ignore-error=" in cache or "type=inline" in cache.split(","):
+        return cache
+    return f"{cache},ignore-error=true"
 
 
 def _stands_on_a_tag(step: BuildStep) -> bool:

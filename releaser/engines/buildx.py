@@ -170,6 +170,8 @@ class Buildx:
         if run.cancelled:
             return [BuildCancelled(step.image) for step in batch]
         if digests is not None:
+            for image, why in solve.lost_caches().items():
+                listener.on(Notice(f"the cache of {image} could not be written: {why}"))
             return [_built(step, digests.get(targets[step.image]), solve) for step in batch]
         errors = buildx_failure.failures(solve, batch, targets)
         return [_outcome(step, errors, solve) for step in batch]
@@ -180,8 +182,11 @@ class Buildx:
         """Run bake once: the digest of each target, or ``None`` where it did not succeed."""
         mask = Mask.of(batch, self._environment)
         solve = Solve(batch, bake_file.target_names(batch), mask.hide)
-        with tempfile.TemporaryDirectory(prefix="releaser-bake-") as folder:
-            argv = self._command(batch, Path(folder))
+        with contextlib.ExitStack() as stack:
+            with _room():
+                place = tempfile.TemporaryDirectory(prefix="releaser-bake-")
+                folder = stack.enter_context(place)
+                argv = self._command(batch, Path(folder))
             traced = any(step.provenance for step in batch)
             with self._start(argv, folder, traced=traced) as child:
                 run.works(child)
@@ -262,6 +267,17 @@ class Buildx:
             }
         except (OSError, ValueError, AttributeError, TypeError, RecursionError, ReleaserError):
             raise EngineError("docker buildx succeeded but left no legible result") from None
+
+
+@contextlib.contextmanager
+def _room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SetupError(
+            f"temporary files cannot be written: {error.strerror or error}",
+            hint="make room, or let TMPDIR name another folder",
+        ) from error
 
 
 def _private(path: str, flags: int) -> int:

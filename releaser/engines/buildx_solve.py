@@ -111,6 +111,11 @@ class Solve:
         """The vertexes of ``image`` that failed by themselves."""
         return [part for part in self._of(image) if part.failed]
 
+    def lost_caches(self) -> dict[str, str]:
+        """Why caches could not be written, by image; the build goes on without them."""
+        parts = [p for p in self._parts.values() if p.text.startswith("exporting cache")]
+        return {image: p.error for p in parts if p.error for image in self._owners(p)}
+
     def instructions(self, image: str) -> list[Part]:
         """The instructions of ``image`` that are done, without its FROMs."""
         return [p for p in self._of(image) if p.instruction and p.completed and not p.error]

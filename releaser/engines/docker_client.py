@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -152,7 +153,18 @@ class Connection:
         variant = {"armv6l": "v6", "armv7l": "v7"}.get(str(info.get("Architecture")))
         platform = Platform.canonical(str(version["Os"]), str(version["Arch"]), variant)
         containerd = _CONTAINERD in (info.get("DriverStatus") or ())
-        return EngineFacts(str(version["Version"]), str(platform), containerd)
+        free = self._free(str(info.get("DockerRootDir") or ""))
+        return EngineFacts(str(version["Version"]), str(platform), containerd, free)
+
+    def _free(self, root: str) -> int | None:
+        """The bytes left on the engine's disk, where that is a disk of this machine."""
+        url = self.client.api.base_url
+        if not url.startswith("http+docker://") or "ssh" in url:
+            return None
+        try:
+            return shutil.disk_usage(root).free if root else None
+        except OSError:  # Docker Desktop's is in a machine of its own
+            return None
 
     def login(self, registry: str) -> Login:
         """The login for a registry, empty where there is none; raises :class:`SetupError`."""

@@ -38,12 +38,12 @@ class DockerEngine:
         self,
         connection: Connection,
         *,
-        pause: Pause = threading.Event.wait,
-        idle_seconds: float = PUSH_IDLE_SECONDS,
+        pause: Pause | None = None,
+        idle_seconds: float | None = None,
     ) -> None:
         self._connection = connection
-        self._pause = pause
-        self._idle_seconds = idle_seconds
+        self._pause = pause or threading.Event.wait
+        self._idle_seconds = idle_seconds or PUSH_IDLE_SECONDS
         self._transfers = Transfers()
 
     def check(self) -> EngineFacts:

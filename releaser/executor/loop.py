@@ -20,7 +20,18 @@ from releaser.core.events import (
 )
 from releaser.core.plan import Plan
 from releaser.core.schedule import Node, Schedule
-from releaser.core.steps import BuildStep, CopyStep, NameStep, PushStep, RecordStep, Step, TagStep
+from releaser.core.steps import (
+    AttachStep,
+    BuildStep,
+    CopyStep,
+    NameStep,
+    PushStep,
+    RecordStep,
+    RemoveStep,
+    Step,
+    TagStep,
+    WithdrawStep,
+)
 from releaser.errors import InternalError, InterruptedRunError, ReleaserError
 from releaser.executor.work import Doers, Done, Workers
 from releaser.interfaces import Listener
@@ -207,7 +218,9 @@ class _Run:
         began = self._started.get(done.key, self._begin) - self._begin
         end = (done.outcome, done.seconds, done.error, blocked_by, done.digest)
         finished = StepFinished(done.key, image, *end)
-        self._records[done.key] = StepRecord(done.key, image, done.outcome, began, *end[1:])
+        self._records[done.key] = StepRecord(
+            done.key, image, done.outcome, began, *end[1:], done.write, done.superseded_by
+        )
         self._listener.on(finished)
 
     def _cancel(self) -> None:
@@ -253,5 +266,7 @@ def _pool(step: Step) -> str:
             return BUILD_POOL
         case NameStep():
             return ENGINE_POOL
-        case PushStep() | CopyStep() | TagStep() | RecordStep():
+        case PushStep() | CopyStep() | AttachStep() | TagStep() | RecordStep() | WithdrawStep():
+            return f"registry:{step.registry}"
+        case RemoveStep():
             return f"registry:{step.registry}"

@@ -19,29 +19,31 @@ from releaser.core.events import (
     Notice,
     Outcome,
     StepProgress,
+    Write,
 )
-from releaser.core.facts import FINGERPRINT_LABEL
-from releaser.core.fingerprint import tag_of
-from releaser.core.oci import Digest, Manifest, Reference
+from releaser.core.oci import Digest
 from releaser.core.steps import (
+    AttachStep,
     BuildStep,
     CopyStep,
     NameStep,
     PushStep,
     RecordStep,
+    RemoveStep,
     Step,
-    TagKind,
     TagStep,
+    WithdrawStep,
 )
 from releaser.errors import (
     EngineError,
     InternalError,
     RegistryError,
     ReleaserError,
-    StepError,
-    UnknownError,
 )
-from releaser.interfaces import Builder, Engine, Listener, Registry
+from releaser.executor.carrying import carry
+from releaser.executor.journaled import Journaled
+from releaser.executor.tags import TagWriter, taken
+from releaser.interfaces import NO_JOURNAL, Builder, Engine, Journal, Listener, Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Doers:
     registry: Registry
     engine: Engine | None = None
     builder: Builder | None = None
+    journal: Journal = NO_JOURNAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,8 @@ class Done:
     seconds: float
     error: ReleaserError | None = None
     digest: Digest | None = None
+    write: Write | None = None
+    superseded_by: str | None = None
 
 
 class _Named:
@@ -101,7 +106,8 @@ class Workers:
     ) -> None:
         self._steps, self._doers, self._listener = steps, doers, listener
         self._clock, self._ending = clock, ending
-        self._manifests: dict[Reference, Manifest] = {}
+        self._journaled = Journaled(doers.journal, listener)
+        self._tags = TagWriter(doers.registry, self._journaled)
         self._ids: dict[str, Digest] = {}
 
     def build(self, keys: Sequence[str]) -> list[Done]:
@@ -177,7 +183,8 @@ class Workers:
         if error and isinstance(step, PushStep) and self._ending.uploads_stopped:
             return [Done(key, Outcome.CANCELLED, seconds)]
         outcome = Outcome.FAILED if error else Outcome.DONE
-        return [Done(key, outcome, seconds, error, digest)]
+        written, newer = self._tags.writes.get(key), self._tags.superseded.get(key)
+        return [Done(key, outcome, seconds, error, digest, written, newer)]
 
     def _do(self, step: Step) -> Digest | None:
         match step:
@@ -187,13 +194,10 @@ class Workers:
                 return image_id
             case PushStep():
                 return self._push(step)
-            case CopyStep(_, _, source, reference):
-                tag = reference.tag
-                if tag is None:
-                    raise InternalError(f"{step.key} has no tag")
-                return self._doers.registry.copy(source, reference.repository, tag)
+            case CopyStep() | AttachStep() | WithdrawStep() | RemoveStep():
+                return carry(self._doers.registry, self._journaled, step)
             case TagStep():
-                return self._tag(step)
+                return self._tags.write(step)
             case RecordStep():
                 self._record(step)
                 return None
@@ -213,36 +217,26 @@ class Workers:
         registry, reference = self._doers.registry, step.reference
         now = registry.digest(reference)
         if step.kind is not None and now != step.before:
-            raise _taken(step, self._ids.get(step.image), now)
+            raise taken(step, self._ids.get(step.image), now)
         if step.kind is None and now is not None and not step.overwrite:
-            return self._kept(reference, registry.manifest(reference)).digest
-        self._engine().push(reference, _Named(self._listener, step.key, step.image))
-        manifest = self._kept(reference, registry.manifest(reference))
+            return self._tags.kept(reference, registry.manifest(reference)).digest
+        with self._journaled.writing(step.key, reference, now, None):
+            self._engine().push(reference, _Named(self._listener, step.key, step.image))
+        manifest = self._tags.kept(reference, registry.manifest(reference))
         local = self._ids.get(step.image)
         parts = {manifest.digest, manifest.config, *manifest.children}
-        if local and local not in parts and not self._is_ours(reference, manifest.digest):
+        if local and local not in parts and not self._tags.is_ours(reference, manifest.digest):
             raise RegistryError(
                 f"{reference} holds another content than was pushed",
                 details=(("pushed", str(local)), ("found", str(manifest.digest))),
             )
         return manifest.digest
 
-    def _kept(self, reference: Reference, manifest: Manifest | None) -> Manifest:
-        """A manifest that was read back, remembered for the tags that shall name it."""
-        if manifest is None:
-            raise RegistryError(f"{reference} was pushed and is not there", hint="run it again")
-        self._manifests[reference] = manifest
-        return manifest
-
-    def _is_ours(self, source: Reference, digest: Digest) -> bool:
-        """Whether an image says that it was built from what the tag of ``source`` stands for."""
-        labels = self._doers.registry.labels(source.repository.at(digest)) or {}
-        return tag_of(labels.get(FINGERPRINT_LABEL, "")) == str(source.tag)
-
     def _record(self, step: RecordStep) -> None:
         """Keep what an image is made of. No release fails for want of it: it only explains."""
         try:
-            self._doers.registry.write_record(step.reference, step.record.pack())
+            with self._journaled.writing(step.key, step.reference, None, None):
+                self._doers.registry.write_record(step.reference, step.record.pack())
         except ReleaserError as error:
             self._listener.on(
                 Notice(
@@ -250,64 +244,6 @@ class Workers:
                     "the next plan cannot say what changed; fingerprints: {records: false}",
                 )
             )
-
-    def _tag(self, step: TagStep) -> Digest:
-        """Let a tag name the image; one that somebody else has written meanwhile is left alone."""
-        registry, tag = self._doers.registry, step.reference.tag
-        manifest = self._manifests.get(step.source) or registry.manifest(step.source)
-        if manifest is None or tag is None:
-            raise RegistryError(f"{step.source} is not there", hint="run it again")
-        self._manifests[step.source] = manifest
-        now = registry.digest(step.reference)
-        if now == manifest.digest:
-            return manifest.digest
-        if now != step.before:
-            adopted = self._adopted(step, now)
-            if adopted is None:
-                raise _taken(step, manifest.digest, now)
-            return adopted
-        try:
-            registry.put(step.repository, tag, manifest)
-        except RegistryError as error:
-            if self._look_again(step, error) != manifest.digest:
-                raise
-        return manifest.digest
-
-    def _adopted(self, step: TagStep, now: Digest | None) -> Digest | None:
-        """What a release of the same content has published meanwhile; its other tags follow it."""
-        source, tag = step.source, step.source.tag
-        if now is None or tag is None or not self._is_ours(source, now):
-            return None
-        theirs = self._doers.registry.manifest(source.repository.at(now))
-        if theirs is None:
-            return None
-        self._doers.registry.put(source.repository, tag, theirs)
-        self._manifests[source] = theirs
-        return theirs.digest
-
-    def _look_again(self, step: TagStep, error: RegistryError) -> Digest | None:
-        """What a tag names after a write that failed: an answer can get lost after the deed."""
-        try:
-            return self._doers.registry.digest(step.reference)
-        except ReleaserError:
-            raise UnknownError(
-                f"it is unknown whether {step.reference} was written: {error.message}",
-                details=error.details,
-                hint="run it again: what is in place is left alone",
-            ) from error
-
-
-def _taken(step: TagStep | PushStep, ours: Digest | None, there: Digest | None) -> StepError:
-    what = "taken" if step.kind is TagKind.IMMUTABLE else "moved"
-    return StepError(
-        f"{step.reference} was {what} by another release meanwhile",
-        details=(
-            ("ours", str(ours or "not known yet")),
-            ("expected", str(step.before or "nothing")),
-            ("there", str(there or "nothing")),
-        ),
-        hint="run it again: the plan is made anew from what is there",
-    )
 
 
 def _only_cancelled(results: Mapping[str, BuildResult]) -> bool:

@@ -15,6 +15,7 @@ from releaser.core.spec import (
     ImageSpec,
     Keeping,
     Problem,
+    PruneSpec,
     RegistrySpec,
     SecretSpec,
     Spec,
@@ -213,6 +214,8 @@ def _fields(owner: Path) -> Sequence[str]:
             model = Keeping
         case ("versioning", *_):
             model = VersioningSpec
+        case ("prune", *_):
+            model = PruneSpec
         case ("tag_policies", _, "tag_safety"):
             model = TagSafetySpec
         case ("tag_policies", *_):

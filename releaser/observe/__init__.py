@@ -6,7 +6,9 @@ are computed. The second asks the registries, content first, then the tags that 
 
 from releaser.observe.contexts import all_files, missing_sources, seen_from
 from releaser.observe.engine import base_digests, local_images
-from releaser.observe.registries import records, registry_facts, tag_lists
+from releaser.observe.promotion import origin, target
+from releaser.observe.registries import records, registry_facts, tag_lists, unknown, withdrawals
+from releaser.observe.shelves import shelf
 from releaser.observe.threads import concurrently
 
 __all__ = [
@@ -15,8 +17,13 @@ __all__ = [
     "concurrently",
     "local_images",
     "missing_sources",
+    "origin",
     "records",
     "registry_facts",
     "seen_from",
+    "shelf",
     "tag_lists",
+    "target",
+    "unknown",
+    "withdrawals",
 ]

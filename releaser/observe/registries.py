@@ -9,6 +9,7 @@ from releaser.core.facts import FINGERPRINT_LABEL, RegistryFacts
 from releaser.core.oci import Digest, Reference, Repository
 from releaser.core.record import Record, Unreadable, UnreadableError, record_reference
 from releaser.core.spec import KEEP_ALL, Keeping
+from releaser.core.withdrawal import Withdrawals, withdrawal_reference
 from releaser.errors import RegistryError, ReleaserError, UnknownError
 from releaser.interfaces import Registry
 from releaser.observe.threads import concurrently
@@ -40,7 +41,13 @@ def registry_facts(
     tags = tag_lists(registry, sorted(_to_list(candidates, found)))
     there = [ref for ref in public if str(ref.tag) in tags.get(ref.repository, ())]
     _ask_digests(registry, there, found)
-    return RegistryFacts({**dict.fromkeys(public), **found}, tags)
+    kept = {
+        withdrawal_reference(repository, one.name)
+        for one in candidates
+        for _, repository in one.repositories
+    }
+    withdrawn = withdrawals(registry, sorted(kept, key=str), tags)
+    return RegistryFacts({**dict.fromkeys(public), **found}, tags, withdrawn)
 
 
 def tag_lists(
@@ -54,6 +61,27 @@ def tag_lists(
     """
     listed = concurrently(lambda r: _tags(registry, r), repositories)
     return dict(zip(repositories, listed, strict=True))
+
+
+def withdrawals(
+    registry: Registry, kept: Iterable[Reference], tags: Mapping[Repository, tuple[str, ...]]
+) -> dict[Reference, Withdrawals]:
+    """The versions that were rolled back, of those of ``kept`` that ``tags`` has.
+
+    Raises:
+        UnknownError: a registry would not say, or what is kept there cannot be read.
+    """
+    there = [one for one in kept if str(one.tag) in tags.get(one.repository, ())]
+    read = concurrently(lambda one: _withdrawals(registry, one), there)
+    return {one: found for one, found in zip(there, read, strict=True) if found is not None}
+
+
+def _withdrawals(registry: Registry, reference: Reference) -> Withdrawals | None:
+    try:
+        data = registry.read_record(reference)
+    except RegistryError as error:
+        raise unknown(str(reference), error) from error
+    return Withdrawals.read(reference, data) if data is not None else None
 
 
 def _ask_digests(
@@ -136,24 +164,25 @@ def _labels(registry: Registry, reference: Reference) -> Mapping[str, str]:
     try:
         return registry.labels(reference) or {}
     except RegistryError as error:
-        raise _unknown(str(reference), error) from error
+        raise unknown(str(reference), error) from error
 
 
 def _tags(registry: Registry, repository: Repository) -> tuple[str, ...]:
     try:
         return registry.tags(repository)
     except RegistryError as error:
-        raise _unknown(str(repository), error) from error
+        raise unknown(str(repository), error) from error
 
 
 def _digest(registry: Registry, reference: Reference) -> Digest | None:
     try:
         return registry.digest(reference)
     except RegistryError as error:
-        raise _unknown(str(reference), error) from error
+        raise unknown(str(reference), error) from error
 
 
-def _unknown(what: str, error: RegistryError) -> UnknownError:
+def unknown(what: str, error: RegistryError) -> UnknownError:
+    """The error of a registry that would not say what it holds, nothing having been changed."""
     return UnknownError(
         f"{what}: the registry would not say what it holds: {error.message}",
         details=error.details,

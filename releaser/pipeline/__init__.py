@@ -7,18 +7,33 @@ product runs in memory on fakes.
 from releaser.pipeline.bases import locked_digests
 from releaser.pipeline.checkout import Seen, see, template_of
 from releaser.pipeline.locking import Relocked, check_lock, relock
+from releaser.pipeline.preflight import Allowed, preflight, refuse
 from releaser.pipeline.preparation import prepare
+from releaser.pipeline.promoting import Promoting, plan_promotion, promote, refuse_promotion
+from releaser.pipeline.pruning import PruneRequest, plan_pruning, prune
 from releaser.pipeline.request import Adapters, Prepared, Project, Request
-from releaser.pipeline.running import outcome_error, preflight, refuse, run
+from releaser.pipeline.rolling_back import (
+    RollingBack,
+    plan_rollback,
+    refuse_rollback,
+    rollback,
+)
+from releaser.pipeline.running import outcome_error, run
 from releaser.pipeline.selection import Selection, build_graph, check, fingerprints, host_platform
 from releaser.pipeline.tagging import tags_at
+from releaser.pipeline.verifying import Check, verify
 
 __all__ = [
     "Adapters",
+    "Allowed",
+    "Check",
     "Prepared",
     "Project",
+    "Promoting",
+    "PruneRequest",
     "Relocked",
     "Request",
+    "RollingBack",
     "Seen",
     "Selection",
     "build_graph",
@@ -28,12 +43,21 @@ __all__ = [
     "host_platform",
     "locked_digests",
     "outcome_error",
+    "plan_promotion",
+    "plan_pruning",
+    "plan_rollback",
     "preflight",
     "prepare",
+    "promote",
+    "prune",
     "refuse",
+    "refuse_promotion",
+    "refuse_rollback",
     "relock",
+    "rollback",
     "run",
     "see",
     "tags_at",
     "template_of",
+    "verify",
 ]

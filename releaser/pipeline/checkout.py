@@ -17,7 +17,7 @@ from releaser.core.facts import (
 from releaser.core.git_tags import TagTemplate
 from releaser.core.oci import Platform
 from releaser.core.resolve import render_image
-from releaser.core.tagging import Outcome, Policy, Safety, Situation, default_tags, evaluate
+from releaser.core.tagging import Outcome, Situation, evaluate, policy_for
 from releaser.core.version import Version
 from releaser.core.versioning.current import Current
 from releaser.errors import SpecError
@@ -76,7 +76,8 @@ class Seen:
             is_release=current.is_release,
         )
         try:
-            return evaluate(self._policy(image, current), situation)
+            policy = policy_for(self.project.spec, image, current.version)
+            return evaluate(policy, situation)
         except SpecError as error:
             raise SpecError(
                 f'tags of image "{image}": {error.message}',
@@ -93,13 +94,6 @@ class Seen:
     def tagged(self, image: str) -> tuple[Version, ...]:
         """The full versions of an image that git has tags of, in order."""
         return self.versioner.tagged(image)
-
-    def _policy(self, image: str, current: Current) -> Policy:
-        spec = self.project.spec.tag_policy(image)
-        if spec is None:
-            return Policy.of(default_tags(current.version))
-        safety = Safety(spec.tag_safety.immutable, spec.tag_safety.forward)
-        return Policy.of(spec.rules, spec.flavor, safety)
 
 
 def see(

@@ -117,7 +117,16 @@ def prepare(project: Project, adapters: Adapters, request: Request) -> Prepared:
         keeping,
     )
     needed = any(found.seen.current(name).needs_history for name in found.selection.closure)
-    return Prepared(plan, source, engine, found.engine_facts, found.no_engine, needed)
+    return Prepared(
+        plan=plan,
+        source=source,
+        engine=engine,
+        engine_facts=found.engine_facts,
+        no_engine=found.no_engine,
+        needs_history=needed,
+        root=project.root,
+        images=tuple(found.images),
+    )
 
 
 def _published(candidate: Candidate, held: RegistryFacts) -> bool:

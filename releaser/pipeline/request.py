@@ -9,16 +9,26 @@ from dataclasses import dataclass
 from releaser.core.facts import Concern, EngineFacts, EventFacts, SourceFacts
 from releaser.core.lock import Lock
 from releaser.core.plan import Mode, Plan
+from releaser.core.resolve import ResolvedImage
 from releaser.core.spec import Spec
 from releaser.errors import Location, SetupError, SpecError
-from releaser.interfaces import Builder, Contexts, Engine, Registry, SourceRepository
+from releaser.interfaces import (
+    NO_JOURNAL,
+    Builder,
+    Contexts,
+    Engine,
+    Journal,
+    Registry,
+    SourceRepository,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Adapters:
     """The outside world of one run. ``engine`` and ``builder`` are made when they are needed.
 
-    ``clock`` tells the seconds since 1970, for the dates in tags.
+    ``clock`` tells the seconds since 1970, for the dates in tags. ``fresh_registry`` makes another
+    registry, with connections of its own; ``journal`` keeps what a run writes.
     """
 
     source: SourceRepository
@@ -26,7 +36,9 @@ class Adapters:
     registry: Registry
     engine: Callable[[], Engine]
     builder: Callable[[EngineFacts], Builder]
+    fresh_registry: Callable[[], Registry]
     clock: Callable[[], float] = time.time
+    journal: Journal = NO_JOURNAL
 
 
 def _unread(_text: bytes) -> Spec:
@@ -77,6 +89,7 @@ class Prepared:
     """A plan and what it was made with; ``engine`` is ``None`` where none answered.
 
     Where it ``needs_history``, a version in it is read from commits that a shallow clone lacks.
+    ``images`` are those that it is about, upstreams first, below the folder ``root``.
     """
 
     plan: Plan
@@ -85,3 +98,5 @@ class Prepared:
     engine_facts: EngineFacts | None = None
     no_engine: SetupError | None = None
     needs_history: bool = False
+    root: str = "."
+    images: tuple[ResolvedImage, ...] = ()

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from releaser.core.event_tags import ImageTags, TagsAtEvent
-from releaser.core.facts import Concern
+from releaser.core.facts import Concern, RegistryFacts
 from releaser.core.graph import select
 from releaser.core.oci import Repository, Tag
 from releaser.core.tagging import (
-    Newer,
     Outcome,
+    Stays,
     newest_in_line,
     oci_labels,
     released_as,
 )
 from releaser.core.version import Version
-from releaser.observe import tag_lists
+from releaser.core.withdrawal import withdrawal_reference
+from releaser.observe import tag_lists, withdrawals
 from releaser.pipeline.checkout import Seen, see, template_of
 from releaser.pipeline.request import Adapters, Project, Request
 
@@ -34,7 +35,9 @@ def tags_at(project: Project, adapters: Adapters, request: Request) -> TagsAtEve
     outcomes = {name: seen.tags(name) for name in names}
     wanted = _to_list(project, outcomes)
     lists = {} if request.offline else tag_lists(adapters.registry, wanted)
-    images = tuple(_image(seen, name, outcome, lists) for name, outcome in outcomes.items())
+    kept = [withdrawal_reference(repository, name) for name in names for repository in lists]
+    held = RegistryFacts({}, lists, withdrawals(adapters.registry, kept, lists))
+    images = tuple(_image(seen, name, outcome, held) for name, outcome in outcomes.items())
     concerns = [*project.concerns, *seen.concerns]
     if request.offline and wanted:
         hosts = sorted({repository.registry for repository in wanted})
@@ -55,22 +58,21 @@ def _to_list(project: Project, outcomes: Mapping[str, Outcome]) -> list[Reposito
     return sorted(wanted)
 
 
-def _image(
-    seen: Seen, name: str, outcome: Outcome, lists: Mapping[Repository, tuple[str, ...]]
-) -> ImageTags:
+def _image(seen: Seen, name: str, outcome: Outcome, held: RegistryFacts) -> ImageTags:
     spec = seen.project.spec
-    places = (spec.push_to(name) if lists else ()) or ("",)
-    held = {
-        place: _released(seen, name, outcome, lists.get(spec.repository(name, place), ()))
+    places = (spec.push_to(name) if held.tags else ()) or ("",)
+    out = {
+        place: _released(seen, name, outcome, held.tags.get(spec.repository(name, place), ()))
         if place
         else ()
         for place in places
     }
     tagged = seen.tagged(name)
-    stays: dict[Tag, dict[str, Newer]] = {}
+    stays: dict[Tag, dict[str, Stays]] = {}
     for one in outcome.wanted:
-        for place, versions in held.items():
-            newer = newest_in_line(one, versions, tagged)
+        for place, versions in out.items():
+            withdrawn = _withdrawn(seen, name, place, held)
+            newer = newest_in_line(one, versions, tagged, withdrawn)
             if newer is not None:
                 stays.setdefault(one.tag, {})[place] = newer
     return ImageTags(
@@ -82,6 +84,14 @@ def _image(
         labels=oci_labels(seen.event, outcome.version, seen.labels(name)),
         annotations=oci_labels(seen.event, outcome.version),
     )
+
+
+def _withdrawn(seen: Seen, name: str, place: str, held: RegistryFacts) -> frozenset[Version]:
+    if not place:
+        return frozenset()
+    kept = withdrawal_reference(seen.project.spec.repository(name, place), name)
+    found = held.withdrawn.get(kept)
+    return found.versions if found else frozenset()
 
 
 def _released(seen: Seen, name: str, outcome: Outcome, tags: Iterable[str]) -> tuple[Version, ...]:

@@ -26,11 +26,13 @@ from releaser.registries.credentials import (
 )
 from releaser.registries.failures import NoAnswerError
 from releaser.registries.hosts import Endpoint, RefusedAddressError, check_realm
-from releaser.registries.refusals import refused, unanswered, unauthorized, unusable
+from releaser.registries.refusals import AttemptError, refused, unanswered, unauthorized, unusable
 from releaser.registries.retry import RETRIED, Clock, retry_after
 from releaser.registries.transport import Answer, Request, Transport
 
 MAX_TOKEN_ANSWER = 64 * 1024
+TOKEN_SECONDS = 12.0
+"""How long a token service is waited for; where it is silent, twice and no more."""
 CLIENT = "releaser"
 
 Scopes = tuple[str, ...]
@@ -44,6 +46,11 @@ def pull(path: str) -> str:
 def push(path: str) -> str:
     """The scope that writing to a repository needs."""
     return f"repository:{path}:pull,push"
+
+
+def delete(path: str) -> str:
+    """The scope that removing from a repository needs."""
+    return f"repository:{path}:pull,push,delete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,7 @@ class Authority:
         self._secrets: set[str] = set()
         self._lock = threading.Lock()
         self._turns: dict[tuple[str, Scopes], threading.Lock] = {}
+        self._failed: dict[tuple[str, Scopes], tuple[float, NoAnswerError]] = {}
 
     def header(self, at: Endpoint, scopes: Scopes) -> str | None:
         """What to send to a registry from the start; ``None`` where it has not asked for anything.
@@ -127,16 +135,24 @@ class Authority:
         self, at: Endpoint, scopes: Scopes, challenge: Challenge, login: Login | None
     ) -> str:
         key = (at.registry, scopes)
+        came = self._clock.monotonic()
         with self._lock:
             turn = self._turns.setdefault(key, threading.Lock())
         with turn:  # whoever comes second finds the token of who came first
             kept = self._kept(at, scopes)
             if kept is None:
+                self._share_failure(at, key, came)
                 kept = self._fetch(at, scopes, challenge, login)
                 self._hide(kept.value)
                 with self._lock:
                     self._tokens[key] = kept
             return kept.value
+
+    def _share_failure(self, at: Endpoint, key: tuple[str, Scopes], came: float) -> None:
+        """Fail as the one did who was waited for: a silent service costs everybody one wait."""
+        when, failed = self._failed.get(key, (0.0, None))
+        if failed is not None and when >= came:
+            raise _no_token(at.registry, key[1], failed)
 
     def _kept(self, at: Endpoint, scopes: Scopes) -> _Token | None:
         now = self._clock.monotonic()
@@ -148,12 +164,13 @@ class Authority:
     def _fetch(
         self, at: Endpoint, scopes: Scopes, challenge: Challenge, login: Login | None
     ) -> _Token:
-        doing = "give a token for " + " and ".join(s.split(":")[1] for s in scopes)
+        doing = _doing(scopes)
         request = self._request(at, scopes, challenge, login)
         try:
             answer = self._transport.send(request)
         except NoAnswerError as none:
-            raise unanswered(at.registry, doing, none) from None
+            self._failed[at.registry, scopes] = (self._clock.monotonic(), none)
+            raise _no_token(at.registry, scopes, none) from None
         if answer.status in {401, 403} or (answer.status == 400 and login):
             raise unauthorized(
                 at.registry, doing, answer, known=login is not None, secrets=self.secrets
@@ -162,6 +179,7 @@ class Authority:
             error = refused(at.registry, doing, answer, self.secrets)
             error.asked = retry_after(answer.headers.get("Retry-After"), self._clock.wall())
             error.retryable = answer.status in RETRIED
+            error.no_token = True
             raise error
         token = _parsed(answer.body, self._clock.monotonic())
         if token is None:
@@ -186,6 +204,16 @@ class Authority:
         return _ask(realm, service, scopes, _basic(login) if isinstance(login, Password) else None)
 
 
+def _doing(scopes: Scopes) -> str:
+    return "give a token for " + " and ".join(s.split(":")[1] for s in scopes)
+
+
+def _no_token(registry: str, scopes: Scopes, failed: NoAnswerError) -> AttemptError:
+    error = unanswered(registry, _doing(scopes), failed)
+    error.no_token = True
+    return error
+
+
 def _ask(realm: str, service: str, scopes: Scopes, basic: str | None) -> Request:
     query = [("service", service)] if service else []
     query += [("scope", scope) for scope in scopes]
@@ -196,7 +224,7 @@ def _ask(realm: str, service: str, scopes: Scopes, basic: str | None) -> Request
         urlunsplit(parts._replace(query=both, fragment="")),
         {"Authorization": basic} if basic else {},
         limit=MAX_TOKEN_ANSWER,
-        seconds=30.0,
+        seconds=TOKEN_SECONDS,
         redirects=0,
     )
 
@@ -211,7 +239,7 @@ def _refresh(realm: str, service: str, scopes: Scopes, token: str) -> Request:
     }
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
     body = urlencode(form).encode()
-    return Request("POST", realm, kind, body, MAX_TOKEN_ANSWER, seconds=30.0, redirects=0)
+    return Request("POST", realm, kind, body, MAX_TOKEN_ANSWER, TOKEN_SECONDS, redirects=0)
 
 
 def _parsed(body: bytes, now: float) -> _Token | None:

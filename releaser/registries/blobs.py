@@ -12,7 +12,7 @@ from releaser.registries.authority import pull, push
 from releaser.registries.client import Ask, Client
 from releaser.registries.hosts import Endpoint, RefusedAddressError, follow
 from releaser.registries.manifests import Descriptor
-from releaser.registries.reading import CORRUPT, matches
+from releaser.registries.reading import CORRUPT, CORRUPTED, matches
 from releaser.registries.refusals import unusable
 from releaser.registries.transport import Answer, Body
 from releaser.registries.writing import write_manifest
@@ -53,7 +53,7 @@ def read_blob(
             raise client.refused(ask, answer)
         if matches(answer.body, blob.digest):
             return answer.body
-    raise unusable(at.registry, ask.doing, CORRUPT)
+    raise unusable(at.registry, ask.doing, CORRUPT, reason=CORRUPTED)
 
 
 def transfer_seconds(blob: Descriptor) -> float:

@@ -45,16 +45,23 @@ class Ask:
 
 
 class Client:
-    """Asks registries; callable from many threads."""
+    """Asks registries; callable from many threads. Where ``fresh``, caches are to be passed by."""
 
     def __init__(
-        self, transport: Transport, authority: Authority, patience: Patience, clock: Clock
+        self,
+        transport: Transport,
+        authority: Authority,
+        patience: Patience,
+        clock: Clock,
+        *,
+        fresh: bool = False,
     ) -> None:
         self._transport = transport
         self._authority = authority
         self._patience = patience
         self._clock = clock
         self._met: set[str] = set()
+        self._always = {"Cache-Control": "no-cache"} if fresh else {}
 
     @property
     def patience(self) -> Patience:
@@ -90,10 +97,16 @@ class Client:
         """Wait where another try may help, and tell whether it may."""
         if not error.retryable:
             return False
-        failure = error.failure if isinstance(error, AttemptError) else None
-        strange = failure is Failure.UNREACHABLE and at.registry not in self._met
         asked = error.asked if isinstance(error, AttemptError) else None
-        return attempts.again(asked, most=self._patience.strange if strange else None)
+        return attempts.again(asked, most=self._most(at, error))
+
+    def _most(self, at: Endpoint, error: RegistryError) -> int | None:
+        """The tries that a failure is worth, where they are fewer than usual."""
+        failure = error.failure if isinstance(error, AttemptError) else None
+        if failure is Failure.UNREACHABLE and at.registry not in self._met:
+            return self._patience.strange
+        silent = failure is Failure.SILENT
+        return 2 if silent and isinstance(error, AttemptError) and error.no_token else None
 
     def once(self, ask: Ask) -> Answer:
         """The answer to a single try; a token that is rejected is renewed once.
@@ -132,13 +145,16 @@ class Client:
             raise self._rejected(ask, answer)
         if not isinstance(ask.body, bytes | None):
             # a stream cannot be sent twice, so the whole upload begins again
-            raise unanswered(ask.at.registry, ask.doing, NoAnswerError(_EXPIRED, Failure.BROKEN))
+            none = NoAnswerError(_EXPIRED, Failure.BROKEN)
+            ended = unanswered(ask.at.registry, ask.doing, none)
+            ended.no_token = True
+            raise ended
         return fresh
 
     def _exchange(
         self, stack: ExitStack, ask: Ask, header: str | None, *, stream: bool
     ) -> tuple[Answer, Iterator[bytes]]:
-        headers = {**ask.headers, **({"Authorization": header} if header else {})}
+        headers = {**self._always, **ask.headers, **({"Authorization": header} if header else {})}
         seconds = ask.seconds or self._patience.request
         request = Request(ask.method, ask.target, headers, ask.body, ask.limit, seconds)
         try:

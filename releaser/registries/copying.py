@@ -23,7 +23,7 @@ from releaser.registries.client import Ask, Client
 from releaser.registries.hosts import Endpoint
 from releaser.registries.manifests import Descriptor
 from releaser.registries.reading import read_manifest
-from releaser.registries.refusals import AttemptError, unusable
+from releaser.registries.refusals import AttemptError, may_have_arrived, unusable
 from releaser.registries.writing import write_manifest
 
 MAX_MANIFESTS = 1000
@@ -39,22 +39,27 @@ class Side:
     repository: Repository
 
 
-def copy_image(client: Client, source: Reference, from_: Endpoint, to: Side, tag: Tag) -> Digest:
+def copy_image(
+    client: Client, source: Reference, from_: Endpoint, to: Side, tag: Tag | None
+) -> Digest:
     """Copy what ``source`` names, with all that it consists of, and let ``tag`` name it there.
+
+    Without a tag it is there under its digest alone.
 
     :raises RegistryError: also where ``source`` does not exist.
     """
     copying = _Copying(client, Side(from_, source.repository), to)
     root = copying.fetch(source)
+    target = to.repository.tagged(tag) if tag else to.repository.at(root.digest)
     if to.repository == source.repository:
-        write_manifest(client, to.at, to.repository.tagged(tag), root)
+        write_manifest(client, to.at, target, root)
         return root.digest
     tree = tuple(copying.tree(root.digest, root, 0))
     # the blobs of all manifests at once, so that small images do not wait for one another
     copying.blobs(tuple(manifest for _, manifest in tree))
     for digest, manifest in tree[:-1]:
         copying.write(to.repository.at(digest), manifest)
-    copying.write(to.repository.tagged(tag), root)
+    copying.write(target, root)
     return root.digest
 
 
@@ -113,7 +118,18 @@ class _Copying:
         if not again and self._present(blob):
             return
         mount = not again and self._source.at == self._to.at
-        bring = partial(self._bring, blob, mount=mount)
+        doubtful = False
+
+        def bring() -> None:
+            nonlocal doubtful
+            if doubtful and not again and self._present(blob):
+                return  # it was stored although nobody said so
+            try:
+                self._bring(blob, mount=mount)
+            except RegistryError as error:
+                doubtful = may_have_arrived(error)
+                raise
+
         self._client.persist(self._to.at, bring, seconds=transfer_seconds(blob))
 
     def _present(self, blob: Descriptor) -> bool:

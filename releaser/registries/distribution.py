@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from releaser.core.oci import Digest, Manifest, Platform, Reference, Repository, Tag
+from releaser.core.oci import Digest, Flaw, Manifest, Platform, Reference, Repository, Tag
 from releaser.registries.credentials import DockerConfig, Logins
 from releaser.registries.hosts import Endpoint, endpoint
 from releaser.registries.retry import Clock, Patience
 
 if TYPE_CHECKING:
     from releaser.registries.client import Client
+
+IDLE_SECONDS = 30.0
+"""How long a registry may be silent in the middle of an exchange."""
 
 
 class Distribution:
@@ -22,7 +25,8 @@ class Distribution:
     ``insecure`` are the hosts (``host`` or ``host:port``) that are spoken to in plain http, besides
     this machine itself. ``logins`` are Docker's by default. ``realms`` are hosts of token services
     that may be shown a login although they are not under the registry's own domain; by default
-    those in ``RELEASER_AUTH_REALMS`` (separated by commas).
+    those in ``RELEASER_AUTH_REALMS`` (separated by commas). Where ``fresh``, caches on the way are
+    asked to keep out of it.
 
     Beyond what the interface says, :meth:`put`, :meth:`copy` and :meth:`write_record` raise
     :class:`~releaser.errors.UnknownError` where writes and reads contradict each other to the end.
@@ -36,13 +40,15 @@ class Distribution:
         realms: frozenset[str] | None = None,
         patience: Patience | None = None,
         clock: Clock | None = None,
-        idle: float = 30.0,
+        idle: float | None = None,
+        fresh: bool = False,
     ) -> None:
         self._logins = logins
         self._realms = _realms_of_environment() if realms is None else realms
         self._patience = patience or Patience()
         self._clock = clock or Clock()
-        self._idle = idle
+        self._idle = idle or IDLE_SECONDS
+        self._fresh = fresh
         self._insecure = insecure
         self._made: Client | None = None
         self._making = Lock()
@@ -59,7 +65,9 @@ class Distribution:
                 transport = Transport(idle=self._idle)
                 logins = self._logins or DockerConfig.from_environment()
                 authority = Authority(transport, logins, self._realms, self._clock)
-                self._made = Client(transport, authority, self._patience, self._clock)
+                self._made = Client(
+                    transport, authority, self._patience, self._clock, fresh=self._fresh
+                )
             return self._made
 
     def check_push(self, repository: Repository) -> None:
@@ -104,7 +112,7 @@ class Distribution:
 
         write_manifest(self._client, self._at(repository), repository.tagged(tag), manifest)
 
-    def copy(self, source: Reference, to: Repository, tag: Tag) -> Digest:
+    def copy(self, source: Reference, to: Repository, tag: Tag | None) -> Digest:
         """Copy an image or an index with all that it consists of; the digest stays what it was.
 
         :raises UnknownError: as :meth:`put`.
@@ -134,6 +142,57 @@ class Distribution:
         from releaser.registries.labels import read_labels
 
         return read_labels(self._client, self._at(reference.repository), reference)
+
+    def created(self, reference: Reference) -> int | None:
+        """When an image was made, from its configuration; requests as for :meth:`labels`."""
+        from releaser.registries.labels import read_created
+
+        return read_created(self._client, self._at(reference.repository), reference)
+
+    def flaws(
+        self, repository: Repository, manifest: Manifest, *, deep: bool = False
+    ) -> tuple[Flaw, ...]:
+        """What ``manifest`` needs and ``repository`` does not give; a request for each part."""
+        from releaser.registries.checking import find_flaws
+
+        return find_flaws(self._client, self._at(repository), repository, manifest, deep=deep)
+
+    def referrers(self, repository: Repository, subject: Digest) -> tuple[Digest, ...]:
+        """The manifests that refer to ``subject``, from the registry's list or a client's."""
+        from releaser.registries.referrers import read_referrers
+
+        return read_referrers(self._client, self._at(repository), repository, subject)
+
+    def attach(self, source: Reference, to: Repository) -> Digest:
+        """Copy what refers to another manifest, and see that it is listed there.
+
+        :raises UnknownError: as :meth:`put`.
+        """
+        from releaser.registries.copying import Side
+        from releaser.registries.referrers import attach
+
+        side = Side(self._at(to), to)
+        return attach(self._client, source, self._at(source.repository), side)
+
+    def check_delete(self, repository: Repository) -> None:
+        """Raise where a deletion would be refused: that of what cannot exist is asked for.
+
+        :raises SetupError: where the registry does not delete, or does not let us.
+        """
+        from releaser.registries.deleting import check_delete
+
+        check_delete(self._client, self._at(repository), repository)
+
+    def untag(
+        self, repository: Repository, tags: Collection[Tag], *, spare: Digest | None = None
+    ) -> None:
+        """Let ``tags`` name nothing, by deleting them, their manifest or a placeholder.
+
+        :raises UnknownError: as :meth:`put`.
+        """
+        from releaser.registries.deleting import untag
+
+        untag(self._client, self._at(repository), repository, tags, spare)
 
     def _at(self, repository: Repository) -> Endpoint:
         return endpoint(repository.registry, self._insecure)

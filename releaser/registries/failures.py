@@ -22,7 +22,9 @@ class Failure(Enum):
     UNTRUSTED = "untrusted"
     """TLS says that this is not the host, or the host does not speak TLS: never tried again."""
     BROKEN = "broken"
-    """The connection broke or fell silent: the request may have had its effect."""
+    """The connection broke: the request may have had its effect."""
+    SILENT = "silent"
+    """No answer came in time: the request may have had its effect, or still get it."""
     REFUSED = "refused"
     """We do not accept what was answered: never tried again."""
 
@@ -38,7 +40,7 @@ class NoAnswerError(Exception):
     @property
     def retryable(self) -> bool:
         """Whether the same request may be answered later."""
-        return self.failure in {Failure.UNREACHABLE, Failure.BROKEN}
+        return self.failure in {Failure.UNREACHABLE, Failure.BROKEN, Failure.SILENT}
 
 
 @contextmanager
@@ -71,8 +73,8 @@ def _translate(error: BaseException) -> NoAnswerError:
         (ConnectionRefusedError, Failure.UNREACHABLE, "it refuses connections"),
         (u.ConnectTimeoutError, Failure.UNREACHABLE, "it did not accept a connection in time"),
         (u.NewConnectionError, Failure.UNREACHABLE, "it cannot be connected to"),
-        (TimeoutError, Failure.BROKEN, "it did not answer in time"),
-        (u.TimeoutError, Failure.BROKEN, "it did not answer in time"),
+        (TimeoutError, Failure.SILENT, "it did not answer in time"),
+        (u.TimeoutError, Failure.SILENT, "it did not answer in time"),
         (ssl.SSLEOFError, Failure.BROKEN, "it broke off the TLS handshake"),
         (ssl.SSLError, Failure.UNTRUSTED, "it does not speak TLS as we do"),
         (ConnectionResetError, Failure.BROKEN, "it reset the connection"),

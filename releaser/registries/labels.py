@@ -1,9 +1,10 @@
-"""The labels of an image, which stand in its configuration: a blob that its manifest names."""
+"""What an image says of itself in its configuration, a blob that its manifest names."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from releaser.core.oci import Manifest, Reference
 from releaser.errors import RegistryError
@@ -16,6 +17,7 @@ from releaser.registries.refusals import unusable
 
 MAX_CONFIG = 4 * 1024 * 1024
 MAX_DEPTH = 4
+EARLIEST = 1980
 
 
 def read_labels(client: Client, at: Endpoint, reference: Reference) -> Mapping[str, str] | None:
@@ -23,6 +25,31 @@ def read_labels(client: Client, at: Endpoint, reference: Reference) -> Mapping[s
 
     :raises RegistryError: also where the image is there in part only, or is malformed.
     """
+    document = _configuration(client, at, reference)
+    return None if document is None else _labels(document)
+
+
+def read_created(client: Client, at: Endpoint, reference: Reference) -> int | None:
+    """When the image that ``reference`` names was made, in seconds since 1970, as it says itself.
+
+    ``None`` where there is no image, or it does not say; years before 1980 say nothing, since they
+    are what reproducible builds write.
+
+    :raises RegistryError: as :func:`read_labels`.
+    """
+    said = (_configuration(client, at, reference) or {}).get("created")
+    try:
+        moment = datetime.fromisoformat(said) if isinstance(said, str) else None
+    except ValueError:
+        return None
+    if moment is None or moment.year < EARLIEST:
+        return None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def _configuration(
+    client: Client, at: Endpoint, reference: Reference
+) -> Mapping[str, object] | None:
     manifest = _image(client, at, reference)
     config = manifests.image_config(manifest) if manifest else None
     if config is None:
@@ -32,7 +59,7 @@ def read_labels(client: Client, at: Endpoint, reference: Reference) -> Mapping[s
     if not isinstance(document, dict):
         doing = f"read the configuration of {reference.repository.path}"
         raise unusable(at.registry, doing, "it is not the JSON of an image")
-    return _labels(document)
+    return document
 
 
 def _image(client: Client, at: Endpoint, reference: Reference) -> Manifest | None:

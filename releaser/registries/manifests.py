@@ -8,7 +8,7 @@ is also an index: CVE-2021-41190; a key that stands twice) is refused.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from releaser.core.oci import Digest, Manifest
@@ -60,10 +60,15 @@ def parse(body: bytes, content_type: str) -> Manifest:
     """
     document = _document(body)
     media_type = _media_type(document, content_type)
+    about = document.get("subject")
+    subject = _descriptor(about).digest if about is not None else None
     if media_type in INDEXES:
-        children = tuple(d.digest for d in _list(document, "manifests"))
-        return Manifest(media_type, body, None, children)
-    return Manifest(media_type, body, _descriptor(document.get("config")).digest)
+        listed = _list(document, "manifests")
+        children = tuple(d.digest for d in listed)
+        inner = tuple(d.digest for d in listed if d.media_type in INDEXES)
+        return Manifest(media_type, body, None, children, inner, subject)
+    config = _descriptor(document.get("config")).digest
+    return Manifest(media_type, body, config, subject=subject)
 
 
 def blobs(manifest: Manifest) -> tuple[Descriptor, ...]:
@@ -82,6 +87,36 @@ def artifact_type(manifest: Manifest) -> str | None:
     """What ``manifest`` says that it is; ``None`` where it says nothing, as images do."""
     kind = _document(manifest.body).get("artifactType")
     return kind if isinstance(kind, str) else None
+
+
+def entry(manifest: Manifest) -> dict[str, object]:
+    """What a list of referrers says of ``manifest`` (distribution specification, "Listing
+    Referrers"): its descriptor, what kind of artifact it is, and its annotations."""
+    document = _document(manifest.body)
+    found: dict[str, object] = {
+        "mediaType": manifest.media_type,
+        "digest": str(manifest.digest),
+        "size": len(manifest.body),
+    }
+    config = document.get("config")
+    kind = document.get("artifactType")
+    if not kind and isinstance(config, dict):
+        kind = config.get("mediaType")
+    annotations = document.get("annotations")
+    found |= {"artifactType": kind} if isinstance(kind, str) and kind else {}
+    return found | ({"annotations": annotations} if isinstance(annotations, dict) else {})
+
+
+def listing(entries: Iterable[object]) -> Manifest:
+    """The index that lists ``entries``, the same for the same ones."""
+    document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": list(entries)}
+    body = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    return parse(body, OCI_INDEX)
+
+
+def entries(index: Manifest) -> list[object]:
+    """What ``index`` lists, as it stands there."""
+    return _entries(_document(index.body), "manifests")
 
 
 def image_config(manifest: Manifest) -> Descriptor | None:

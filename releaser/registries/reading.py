@@ -22,6 +22,8 @@ MAX_PAGES = 100
 MAX_TAGS = 100_000
 MAX_PAGE = 16 * 1024 * 1024  # registry 2.8 sends all tags on one page, whatever is asked for
 CORRUPT = "what it sent does not have the digest that it should have"
+CORRUPTED = "DIGEST_INVALID"
+"""The reason of an error because of that (distribution specification, "Error Codes", code-5)."""
 
 _NEXT = re.compile(r"""<([^<>]*)>\s*;[^<>,]*\brel\s*=\s*"?next"?""", re.IGNORECASE)
 _NO_HEAD = frozenset({400, 405, 406, 501})
@@ -52,7 +54,7 @@ def read_manifest(client: Client, at: Endpoint, reference: Reference) -> Manifes
         return found
     found = _fetch(client, ask, reference)
     if found is _WRONG_HASH:
-        raise unusable(at.registry, ask.doing, CORRUPT)
+        raise unusable(at.registry, ask.doing, CORRUPT, reason=CORRUPTED)
     return found
 
 
@@ -90,7 +92,7 @@ def read_tags(client: Client, at: Endpoint, repository: Repository) -> tuple[str
         if answer.status != 200:
             raise client.refused(ask, answer)
         found.update(_tags(ask, answer))
-        url = _next_page(ask, answer)
+        url = next_page(ask, answer)
     if url or len(found) > MAX_TAGS:
         raise unusable(at.registry, doing, "its list of tags does not end")
     return tuple(sorted(found))
@@ -187,7 +189,8 @@ def _is_tag(text: str) -> bool:
     return True
 
 
-def _next_page(ask: Ask, answer: Answer) -> str:
+def next_page(ask: Ask, answer: Answer) -> str:
+    """The address of the next page of a list, which is on the same host; empty at its end."""
     link = _NEXT.search(answer.headers.get("Link", "")[:8192])
     if not link:
         return ""

@@ -20,6 +20,7 @@ from releaser.registries.transport import Answer
 MAX_SAID = 300
 
 _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
+_DIGEST = re.compile(r"sha(?:256|512):[0-9a-f]{64,128}")
 _REASON = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _HINTS = {
     "TOOMANYREQUESTS": "wait a while, or log in: limits for anonymous users are lower",
@@ -31,10 +32,24 @@ _HINTS = {
 
 class AttemptError(RegistryError):
     """One try that failed: ``asked`` are the seconds that the registry wants to be left alone for,
-    ``failure`` says how no answer came (``None`` where one came)."""
+    ``failure`` says how no answer came (``None`` where one came), ``no_token`` that there
+    was no valid token, so that the registry did not act upon the request."""
 
     asked: float | None = None
     failure: Failure | None = None
+    no_token: bool = False
+
+
+def never_sent(error: RegistryError | None) -> bool:
+    """Whether the registry did not get to act upon the request, for want of a token."""
+    return isinstance(error, AttemptError) and error.no_token
+
+
+def may_have_arrived(error: RegistryError) -> bool:
+    """Whether the registry may have done what was asked although it failed."""
+    failure = error.failure if isinstance(error, AttemptError) else None
+    broken = failure in {Failure.BROKEN, Failure.SILENT, Failure.REFUSED}
+    return not never_sent(error) and ((error.status or 0) >= 500 or broken)
 
 
 def refused(registry: str, doing: str, answer: Answer, secrets: Iterable[str] = ()) -> AttemptError:
@@ -63,10 +78,12 @@ def unanswered(registry: str, doing: str, error: NoAnswerError) -> AttemptError:
     return made
 
 
-def unusable(registry: str, doing: str, why: str, *, retryable: bool = False) -> AttemptError:
+def unusable(
+    registry: str, doing: str, why: str, *, retryable: bool = False, reason: str | None = None
+) -> AttemptError:
     """The error of an answer that says yes and is nevertheless wrong."""
     message = f"registry {registry} gave a wrong answer when asked to {doing}"
-    return AttemptError(message, retryable=retryable, details=(("cause", why),))
+    return AttemptError(message, reason=reason, retryable=retryable, details=(("cause", why),))
 
 
 def unauthorized(
@@ -134,7 +151,16 @@ def _from_json(content: object) -> tuple[str | None, str]:
     reason = code if isinstance(code, str) and _REASON.fullmatch(code) else None
     names = ("message", "error_description", "error", "details", "detail")
     said = next((first[n] for n in names if isinstance(first.get(n), str) and first[n]), "")
-    return reason, ": ".join(part for part in (reason, said) if part)
+    return reason, ": ".join(part for part in (reason, said, _digest(first, said)) if part)
+
+
+def _digest(error: Mapping[str, object], said: str) -> str:
+    """What an error is about, where that is a digest: ``"detail": "sha256:…"``, or one in a map."""
+    detail = error.get("detail")
+    named = detail.get("Digest") or detail.get("digest") if isinstance(detail, Mapping) else detail
+    return (
+        named if isinstance(named, str) and _DIGEST.fullmatch(named) and named not in said else ""
+    )
 
 
 def _status(status: int) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import http.client
 import io
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -71,17 +72,44 @@ class _TimedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int | None:
+        while True:
+            unsent = _unsent(self._sock)
+            self._limit()
+            try:
+                return self._raw.readinto(buffer)
+            except TimeoutError:
+                # Megabytes of a request may still be in the system's buffer: while these get
+                # fewer, a narrow line is busy and nobody is silent.
+                if _unsent(self._sock) >= unsent:
+                    raise
+                self._raw = self._sock.makefile("rb", buffering=0)
+
+    def _limit(self) -> None:
+        """Let the next read end in time."""
         if self._end is not None:
             left = self._end - time.monotonic()
             if left <= 0:
                 raise TimeoutError("the whole exchange took too long")
             self._sock.settimeout(left if self._idle is None else min(left, self._idle))
-        return self._raw.readinto(buffer)
 
     def close(self) -> None:
         if not self.closed:
             self._raw.close()
         super().close()
+
+
+def _unsent(sock: socket.socket) -> int:
+    """The bytes that the other side has not taken yet; 0 where the system does not tell."""
+    if sys.platform != "linux":
+        return 0
+    import fcntl
+    import termios
+
+    try:
+        answer = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
+    except OSError:
+        return 0
+    return int.from_bytes(answer, sys.byteorder)
 
 
 class _TimedSocket:

@@ -19,7 +19,14 @@ from releaser.registries.failures import Failure
 from releaser.registries.hosts import Endpoint, RefusedAddressError, follow
 from releaser.registries.manifests import MAX_MANIFEST
 from releaser.registries.reading import read_now
-from releaser.registries.refusals import AttemptError, login_command, unreachable, unusable
+from releaser.registries.refusals import (
+    AttemptError,
+    login_command,
+    may_have_arrived,
+    never_sent,
+    unreachable,
+    unusable,
+)
 from releaser.registries.transport import Answer
 
 
@@ -90,7 +97,7 @@ class _Write:
         attempts = self.client.attempts()
         while True:
             error = self._put()
-            seen = self._look(patiently=error is None)
+            seen = self._unread if never_sent(error) else self._look(patiently=error is None)
             if seen is _Seen.OURS:
                 return
             if error is None and self.accepted < 2:
@@ -99,6 +106,11 @@ class _Write:
                 raise self._unknown(seen)
             if not self.client.again(self.at, attempts, error):
                 raise self._final(error, seen)
+
+    @property
+    def _unread(self) -> _Seen:
+        """What is seen without looking: a token that cannot be had would be needed to look too."""
+        return _Seen.UNREADABLE if self.arrived else _Seen.OTHER
 
     def _put(self) -> RegistryError | None:
         ask = self._ask()
@@ -112,7 +124,7 @@ class _Write:
                 )
         except RegistryError as error:
             self.answers.append(_short(error))
-            self.arrived |= _may_have_arrived(error)
+            self.arrived |= may_have_arrived(error)
             return error
         self.answers.append(str(answer.status))
         self.arrived = True
@@ -165,11 +177,6 @@ class _Write:
             self.manifest.body,
             limit=MAX_MANIFEST,
         )
-
-
-def _may_have_arrived(error: RegistryError) -> bool:
-    failure = error.failure if isinstance(error, AttemptError) else None
-    return (error.status or 0) >= 500 or failure in {Failure.BROKEN, Failure.REFUSED}
 
 
 def _short(error: RegistryError) -> str:

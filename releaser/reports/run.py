@@ -7,7 +7,6 @@ in seconds since the run began.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from releaser.core.events import Outcome, RunResult, StepRecord
@@ -46,7 +45,7 @@ class Run:
 
     @property
     def outcome(self) -> str:
-        """The ending in one word: released, built, nothing-to-do, failed, refused, …."""
+        """The ending in one word: released, superseded, nothing-to-do, failed, refused, …."""
         match self.error:
             case None:
                 return self._good_outcome()
@@ -56,15 +55,19 @@ class Run:
                 return "unknown"
             case InterruptedRunError():
                 return "interrupted"
-            case PlanError() if self.result is None:
+            case PlanError():
                 return "refused"
             case _:
                 return "failed"
 
     def _good_outcome(self) -> str:
-        if self.result is not None and not self.result.records:
+        if self.result is None:
+            return "planned"
+        if not self.result.records:
             return "nothing-to-do"
-        return "released" if self.pushed else "built"
+        if not self.pushed:
+            return "built"
+        return "superseded" if self.result.superseded_by else "released"
 
 
 def as_json(run: Run) -> dict[str, object]:
@@ -78,14 +81,15 @@ def as_json(run: Run) -> dict[str, object]:
         "pushed": run.pushed,
         "outcome": run.outcome,
         "exit_code": run.exit_code,
-        "error": _error(run.error),
+        "error": error_json(run.error),
         "seconds": round(run.seconds, 3),
         "images": [_image(image, run) for image in images],
         "concerns": [concern.message for concern in run.plan.concerns] if run.plan else [],
     }
 
 
-def _error(error: ReleaserError | None) -> dict[str, object] | None:
+def error_json(error: ReleaserError | None) -> dict[str, object] | None:
+    """An error's entry."""
     if error is None:
         return None
     return {
@@ -103,6 +107,7 @@ def _image(image: ImagePlan, run: Run) -> dict[str, object]:
     digests = digests_of(image, run)
     return {
         "name": image.name,
+        **({"version": image.version} if image.version else {}),
         "needs": sorted(image.needs),
         "action": image.action.value,
         "reason": {"code": image.reason.code.value, "detail": image.reason.detail},
@@ -111,7 +116,7 @@ def _image(image: ImagePlan, run: Run) -> dict[str, object]:
         "platforms": [str(platform) for platform in image.platforms],
         "digest": next(iter(digests.values()), None),
         "digests": digests,
-        "references": [_reference(one, records) for one in image.references],
+        "references": [reference_json(one, run.result) for one in image.references],
         "gates": [],
         "steps": [_step(record) for record in own],
     }
@@ -152,22 +157,36 @@ def image_outcome(image: ImagePlan, own: list[StepRecord], run: Run) -> str:
     return "up-to-date" if not image.changes else "not-pushed"
 
 
-def _reference(one: ReferencePlan, records: Mapping[str, StepRecord]) -> dict[str, object]:
+def reference_json(one: ReferencePlan, result: RunResult | None) -> dict[str, object]:
+    """A reference's entry: the digests that it had and has, and what became of it."""
+    records = result.records if result else {}
     record = records.get(TagStep.key_of(one.reference))
-    written = record is not None and record.outcome is Outcome.DONE
-    before = str(one.before) if one.before else None
-    digest = str(record.digest) if record and record.digest else before
+    undone = result is not None and one.reference in result.undone
+    done = record is not None and record.outcome is Outcome.DONE
+    written = done and record is not None and record.write is not None and not undone
+    seen = record.write.before if record and record.write else one.before
+    before = str(seen) if seen else None
+    digest = str(record.digest) if record and record.digest and not undone else before
     kept = one.action is TagAction.KEEP and not one.reason
     return {
         "reference": str(one.reference),
         "registry": one.registry or None,
         "kind": one.kind.value,
         "action": one.action.value,
-        "outcome": record.outcome.value if record else ("kept" if kept else "not-written"),
+        "outcome": _ending(record, undone=undone) if record else _left(kept=kept),
         "written": written,
         "before": before,
-        "digest": digest if written or one.before else None,
+        "digest": digest,
+        "superseded_by": record.superseded_by if record else None,
     }
+
+
+def _ending(record: StepRecord, *, undone: bool) -> str:
+    return "undone" if undone else record.outcome.value
+
+
+def _left(*, kept: bool) -> str:
+    return "kept" if kept else "not-written"
 
 
 def _step(record: StepRecord) -> dict[str, object]:
@@ -178,6 +197,6 @@ def _step(record: StepRecord) -> dict[str, object]:
         "seconds": round(record.seconds, 3),
         "digest": str(record.digest) if record.digest else None,
         "blocked_by": record.blocked_by,
-        "error": _error(record.error),
+        "error": error_json(record.error),
         "output": list(getattr(record.error, "output", ())),
     }

@@ -87,9 +87,13 @@ def reason_words(image: ImagePlan) -> str:
 
 def _reference_lines(references: Iterable[ReferencePlan]) -> Iterator[str]:
     for one in references:
-        if one.action is TagAction.KEEP and not one.reason:
-            continue
-        yield f"{_MARKS[one.action]} {one.reference}{_movement(one)}"
+        if one.action is not TagAction.KEEP or one.reason:
+            yield reference_line(one)
+
+
+def reference_line(one: ReferencePlan) -> str:
+    """What happens to a reference, with a mark that shows it at a glance."""
+    return f"{_MARKS[one.action]} {one.reference}{_movement(one)}"
 
 
 def _movement(one: ReferencePlan) -> str:
@@ -98,6 +102,8 @@ def _movement(one: ReferencePlan) -> str:
             return ""
         case TagAction.MOVE:
             return f"  moves from {_short(one.before)}"
+        case TagAction.KEEP if not one.reason:
+            return "  is there"
         case TagAction.KEEP:
             where = f"stays at {one.before.short}" if one.before else "not written"
             return f"  {where}: {one.reason}"

@@ -26,15 +26,26 @@ def clean(text: str) -> str:
 def step_words(key: str) -> str:
     """A step's key in words: ``push:api@ghcr`` is ``push to ghcr``."""
     kind, _, rest = key.partition(":")
-    match kind:
-        case "push" | "copy" | "record":
-            return f"{kind} to {rest.rpartition('@')[2]}"
-        case "tag":
-            return f"tag {rest}"
-        case "name":
-            return "name in the engine"
-        case _:
-            return kind
+    if kind == "name":
+        return "name in the engine"
+    return _WORDS[kind].format(rest=rest, **_parts(rest)) if kind in _WORDS else kind
+
+
+def _parts(rest: str) -> dict[str, str]:
+    """The registry and the repository in a key."""
+    registry = rest.partition("@")[2].partition(":")[0]
+    return {"registry": registry, "repository": rest.partition("#")[0]}
+
+
+_WORDS = {
+    "push": "push to {registry}",
+    "copy": "copy to {registry}",
+    "record": "record to {registry}",
+    "attach": "attach to {registry}",
+    "withdraw": "keep in {registry} what is rolled back",
+    "remove": "remove tags from {repository}",
+    "tag": "tag {rest}",
+}
 
 
 def is_noise(event: StepFinished) -> bool:

@@ -73,6 +73,14 @@ def event(environment: Mapping[str, str]) -> CiEvent | None:
     return found if found and found.is_sound else None
 
 
+def event_name(environment: Mapping[str, str]) -> str:
+    """What the CI system calls the event, whatever commit it is about; empty elsewhere."""
+    if environment.get("GITLAB_CI"):
+        how = _text(environment.get("CI_PIPELINE_SOURCE"))
+        return _GITLAB_NAMES.get(how, how)
+    return _text(environment.get("GITHUB_EVENT_NAME"))
+
+
 def branch(
     attached: str | None, commit: str, said: CiEvent | None
 ) -> tuple[str | None, tuple[Concern, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from releaser.core.facts import Concern, SourceFacts
@@ -34,6 +35,9 @@ class GitSource:
         Raises:
             SetupError: git refuses the repository, cannot read it, or takes too long.
         """
+        return replace(self._facts(template), ci_event=ci.event_name(self._environment))
+
+    def _facts(self, template: TagTemplate) -> SourceFacts:
         try:
             return Checkout(self._git()).facts(template, ci.event(self._environment))
         except NoGitError:

@@ -9,7 +9,7 @@ import pytest
 
 from releaser.core.facts import EventFacts, RepositoryFacts, event_of
 from releaser.sources import ci
-from releaser.sources.ci import CiEvent, branch, event
+from releaser.sources.ci import CiEvent, branch, event, event_name
 from tests.git_repository import Repo
 
 SHA = "1" * 40
@@ -383,3 +383,19 @@ def test_a_clone_without_tags_is_a_concern_in_ci_alone(repo: Repo, tmp_path: Pat
     assert "shallow" in concern.message
     clone("fetch", "--quiet", "--tags")
     assert clone.facts(**github).concerns == ()
+
+
+@pytest.mark.parametrize(
+    ("environment", "name"),
+    [
+        ({}, ""),
+        ({"GITHUB_EVENT_NAME": "pull_request_target"}, "pull_request_target"),
+        ({"GITHUB_EVENT_NAME": "push\n"}, ""),
+        ({"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "merge_request_event"}, "pull_request"),
+        ({"CI_PIPELINE_SOURCE": "merge_request_event"}, ""),
+    ],
+)
+def test_the_name_of_an_event_is_known_whatever_it_is_about(
+    environment: dict[str, str], name: str
+) -> None:
+    assert event_name(environment) == name

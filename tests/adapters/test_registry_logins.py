@@ -14,8 +14,9 @@ import pytest
 from releaser.core.oci import Reference, Tag
 from releaser.errors import RegistryError, SetupError
 from releaser.registries.credentials import IdentityToken, Login, Password, RegistryToken
+from releaser.registries.distribution import Distribution
 from tests.fakes.registry import image, index
-from tests.registry_client import distribution, told
+from tests.registry_client import Known, distribution, told
 from tests.registry_server import (
     Exchange,
     Reply,
@@ -151,6 +152,23 @@ class TestTokens:
         with ThreadPoolExecutor(16) as pool:
             list(pool.map(lambda _: registry.digest(reference), range(64)))
         assert len(service.scopes()) == 2
+
+    def test_of_a_silent_service_are_waited_for_twice_by_all_together(
+        self, server: ScriptedRegistry, reference: Reference
+    ) -> None:
+        service, registry = TokenService(server), Distribution(logins=Known(), idle=0.3)
+        registry.digest(server.repository("first").tagged("1"))
+        service.pause = 1.0
+
+        def ask(_: int) -> str:
+            with pytest.raises(RegistryError) as caught:
+                registry.digest(reference)
+            return told(caught.value)
+
+        with ThreadPoolExecutor(8) as pool:
+            said = set(pool.map(ask, range(8)))
+        assert any("give a token for app" in text for text in said)
+        assert len(service.scopes()) <= 4  # and not sixteen, for each of which all others wait
 
     def test_from_a_service_that_is_down_for_a_while(
         self, server: ScriptedRegistry, reference: Reference

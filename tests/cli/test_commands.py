@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from releaser.cli import app, commands
+from releaser.cli import app, commands, releasing
 from releaser.cli.reporting import Recording, check_writable, recording, write_atomically
 from releaser.cli.signals import handled
 from releaser.core.events import BuildResult
@@ -24,7 +25,8 @@ from releaser.errors import (
     SetupError,
     SpecError,
 )
-from releaser.interfaces import Listener
+from releaser.interfaces import NO_JOURNAL, Journal, Listener
+from releaser.journal import FileJournal
 from tests.world import World
 
 SPEC = """\
@@ -48,12 +50,23 @@ FILES = {
 def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
     """A world that the commands run in instead of this machine."""
     world = World(SPEC, FILES)
-    monkeypatch.setattr(commands, "load_project", lambda *_: world.project)
-    monkeypatch.setattr(commands, "adapters", lambda *_: world.adapters)
+    for module in (commands, releasing):
+        monkeypatch.setattr(module, "load_project", lambda *_: world.project)
+        monkeypatch.setattr(module, "adapters", lambda *_: world.adapters)
+    monkeypatch.setattr(releasing, "opened", lambda path, *_: _journal(path))
     monkeypatch.setenv("CI", "1")
     monkeypatch.delenv("RELEASER_VERSION", raising=False)
     monkeypatch.chdir(tmp_path)
     return world
+
+
+def _journal(path: Path | None) -> Journal:
+    """A journal where one is asked for; the world's folder is on no disk."""
+    if path is None:
+        return NO_JOURNAL
+    journal = FileJournal(path)
+    journal.open(None)
+    return journal
 
 
 Ran = Callable[..., tuple[int, str, str]]
@@ -151,7 +164,7 @@ def test_partly_published(made: World, ran: Ran) -> None:
     code, out, err = ran("release", "--push", "--report", "report.json")
     assert code == 5
     assert "partly published" in out
-    assert "missing: main.example/shop/api:latest" in err
+    assert "missing: main.example/shop/api:latest" in " ".join(err.split())
     found = report()
     assert (found["outcome"], found["exit_code"]) == ("partial", 5)
     written = [r["reference"] for i in found["images"] for r in i["references"] if r["written"]]
@@ -298,3 +311,40 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
 
 def test_a_recording_knows_how_long_it_took() -> None:
     assert 0 <= Recording("build", pushed=False).run().seconds < 5
+
+
+def test_a_dry_run_checks_all_that_a_release_checks_and_does_nothing(made: World, ran: Ran) -> None:
+    code, out, _ = ran("release", "--push", "--dry-run", "--report", "report.json")
+    assert code == 0
+    assert "+ main.example/shop/api:1.4.2" in out
+    assert made.registry.named() == {}
+    assert report()["outcome"] == "planned"
+    made.registry.fail("check_push", "main.example/shop/api", SetupError("no login"), times=None)
+    assert ran("release", "--push", "--dry-run")[0] == 4
+    assert ran("release", "--push")[0] == 4
+
+
+def test_a_pull_request_publishes_nothing_unless_told_to(made: World, ran: Ran) -> None:
+    made.source = replace(made.source, ci_event="pull_request_target")
+    code, _, err = ran("release", "--push")
+    assert code == 3
+    assert "--allow-event" in err
+    assert ran("plan")[0] == 0
+    assert ran("release", "--push", "--allow-event")[0] == 0
+
+
+@pytest.mark.usefixtures("made")
+def test_a_journal_is_kept_where_it_is_asked_for(ran: Ran) -> None:
+    assert ran("release", "--push", "--journal", "here.jsonl")[0] == 0
+    lines = [json.loads(line) for line in Path("here.jsonl").read_text().splitlines()]
+    assert lines[-1]["outcome"] == "released"
+    assert any(line.get("step", "").startswith("push:api@") for line in lines)
+
+
+def test_tags_stay_where_a_failed_run_put_them_if_told_so(made: World, ran: Ran) -> None:
+    assert ran("release", "--push", "--version", "1.0.0")[0] == 0
+    made.files["/project/base/f"] = "2"
+    made.registry.fail("put", "main.example/shop/api:latest", RegistryError("full"), times=None)
+    assert ran("release", "--push", "--version", "1.1.0", "--no-rollback")[0] == 5
+    named = made.registry.named()
+    assert named["main.example/shop/base:latest"] == named["main.example/shop/base:1.1.0"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from releaser.cli import app, commands, compose, locking
+from releaser.cli import app, commands, compose, locking, releasing
 from releaser.errors import RegistryError
 from releaser.loader import load_lock, read_lock
 from releaser.pipeline import Project
@@ -45,7 +45,7 @@ def made(monkeypatch: pytest.MonkeyPatch, path: Path) -> World:
         world.lock = read_lock(path, "images.lock")
         return world.project
 
-    for module in (commands, locking):
+    for module in (commands, locking, releasing):
         monkeypatch.setattr(module, "load_project", load)
         monkeypatch.setattr(module, "adapters", lambda *_: world.adapters)
     monkeypatch.setattr(locking, "lock_file", lambda _: path)

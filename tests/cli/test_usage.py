@@ -17,8 +17,10 @@ def test_help_groups_commands_by_what_people_do(capsys: pytest.CaptureFixture[st
     assert app.run(["--help"]) == 0
     out = capsys.readouterr().out
     headings = re.findall(r"^(\S.*):$", out, re.MULTILINE)
-    assert headings == ["Options", "Look before you leap", "Build and release"]
+    assert headings == ["Options", "Look before you leap", "Build and release", "After a release"]
     look, make = out.partition("Look before")[2].split("Build and release:")
+    make, after = make.split("After a release:")
+    assert "  promote " in after
     assert "  plan " in look
     assert "  release " in make
     assert "..." not in make

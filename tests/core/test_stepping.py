@@ -14,12 +14,14 @@ from releaser.core.steps import (
     Base,
     BuildStep,
     CopyStep,
+    Line,
     Link,
     NamedContext,
     Secret,
     TagKind,
     TagStep,
 )
+from releaser.core.version import Version
 from tests.build import ARM64, BOTH, Request, digest, dockerfile, local, registry, request
 
 ONE = digest("one")
@@ -123,6 +125,7 @@ def test_a_tag_step_says_what_it_shall_name_and_what_it_names_now() -> None:
             TagKind.FLOATING,
             source,
             digest("old"),
+            Line("latest", Version(1, 4, 2), ("{{version}}",)),
         ),
     ]
 

@@ -17,6 +17,7 @@ from releaser.core.tagging import (
     RESERVED_TAG,
     Outcome,
     Policy,
+    RolledBack,
     Safety,
     Situation,
     SkippedTag,
@@ -212,6 +213,7 @@ def test_versions_in_git_only_hold_back(
             assert both is not None
             assert both.version >= without.version
         assert both == newest_in_line(one, out, tagged + tagged[-1:])
+        assert not isinstance(both, RolledBack)
         if both is not None:
             assert both.version > (one.version or version)
             assert both.version in (tagged if both.in_git else out)

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
-from releaser.core.oci import Digest, Manifest, Platform, Reference, Repository, Tag
-from releaser.errors import RegistryError, ReleaserError
+from releaser.core.oci import (
+    Digest,
+    Flaw,
+    Manifest,
+    Platform,
+    Reference,
+    Repository,
+    Tag,
+    referrers_tag,
+)
+from releaser.errors import RegistryError, ReleaserError, SetupError
 
 IMAGE_TYPE = "application/vnd.oci.image.manifest.v1+json"
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
@@ -31,7 +42,11 @@ class Image:
 
 
 def image(
-    text: str = "hello", *, layers: int = 1, labels: Mapping[str, str] | None = None
+    text: str = "hello",
+    *,
+    layers: int = 1,
+    labels: Mapping[str, str] | None = None,
+    created: str | None = None,
 ) -> Image:
     """An image whose layers hold ``text``: the same text, the same digest."""
     contents = [f"{text} {number}".encode() for number in range(layers)]
@@ -40,6 +55,7 @@ def image(
             "architecture": "amd64",
             "os": "linux",
             "config": {"Labels": dict(labels or {})},
+            **({"created": created} if created else {}),
             "rootfs": {"type": "layers", "diff_ids": [str(Digest.of(c)) for c in contents]},
         }
     )
@@ -65,7 +81,33 @@ def index(*images: Image, attested: bool = False) -> Image:
         entries.insert(0, _entry(images[0], "unknown", "unknown"))
     document = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries}
     children = tuple(child.digest for child in images)
-    return Image(Manifest(INDEX_TYPE, _json(document), None, children), {}, images)
+    inner = tuple(child.digest for child in images if child.manifest.media_type == INDEX_TYPE)
+    return Image(Manifest(INDEX_TYPE, _json(document), None, children, inner), {}, images)
+
+
+def signature(of: Image, text: str = "signed") -> Image:
+    """An artifact that refers to ``of``."""
+    content = text.encode()
+    blob = descriptor(content, "application/vnd.example.signature")
+    document = {
+        "schemaVersion": 2,
+        "mediaType": IMAGE_TYPE,
+        "artifactType": "application/vnd.example.signature",
+        "config": blob,
+        "layers": [blob],
+        "subject": descriptor(of.manifest.body, of.manifest.media_type),
+    }
+    digest = Digest.of(content)
+    manifest = Manifest(IMAGE_TYPE, _json(document), digest, subject=of.digest)
+    return Image(manifest, {digest: content})
+
+
+def listing(*signatures: Image) -> Image:
+    """The list of referrers that clients keep where a registry keeps none."""
+    entries = [descriptor(one.manifest.body, one.manifest.media_type) for one in signatures]
+    document = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries}
+    children = tuple(one.digest for one in signatures)
+    return Image(Manifest(INDEX_TYPE, _json(document), None, children), {}, signatures)
 
 
 def artifact(content: bytes) -> Image:
@@ -120,10 +162,13 @@ class FakeRegistry:
     """All registries, in memory; callable from many threads.
 
     Like a real one it refuses a manifest whose blobs or children it lacks. ``calls`` has every call
-    of the interface's methods in the order in which they came.
+    of the interface's methods in the order in which they came. ``lists_referrers`` tells whether it
+    does so itself, ``deletes`` whether it deletes at all; tags are always deleted alone.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, lists_referrers: bool = True, deletes: bool = True) -> None:
+        self.lists_referrers = lists_referrers
+        self.deletes = deletes
         self.calls: list[Call] = []
         self.repositories: dict[Repository, _Repository] = {}
         self._faults: list[_Fault] = []
@@ -169,6 +214,15 @@ class FakeRegistry:
         """What a tag names now; not recorded as a call."""
         at = Reference.parse(reference)
         return self._find(at)
+
+    def named(self) -> dict[str, str]:
+        """What every tag names."""
+        with self._lock:
+            return {
+                f"{repository}:{tag}": str(digest)
+                for repository, held in self.repositories.items()
+                for tag, digest in held.tags.items()
+            }
 
     def called(self, method: str) -> list[str]:
         """The subjects of all calls of ``method`` so far."""
@@ -219,8 +273,8 @@ class FakeRegistry:
         self._put(repository, tag, manifest)
         self._leave("put", subject)
 
-    def copy(self, source: Reference, to: Repository, tag: Tag) -> Digest:
-        subject = to.tagged(tag)
+    def copy(self, source: Reference, to: Repository, tag: Tag | None) -> Digest:
+        subject = to.tagged(tag) if tag else Reference(to, None, source.digest)
         self._enter("copy", subject)
         with self._lock:
             root = self._manifest(source)
@@ -252,7 +306,95 @@ class FakeRegistry:
         self._leave("labels", reference)
         return found
 
+    def created(self, reference: Reference) -> int | None:
+        self._enter("created", reference)
+        said = (self._configuration(reference) or {}).get("created")
+        self._leave("created", reference)
+        return int(datetime.fromisoformat(str(said)).timestamp()) if said else None
+
+    def flaws(
+        self, repository: Repository, manifest: Manifest, *, deep: bool = False
+    ) -> tuple[Flaw, ...]:
+        self._enter("flaws", repository.at(manifest.digest))
+        with self._lock:
+            found = tuple(self._flaws(self._hold(repository), manifest, deep=deep))
+        self._leave("flaws", repository.at(manifest.digest))
+        return found
+
+    def referrers(self, repository: Repository, subject: Digest) -> tuple[Digest, ...]:
+        self._enter("referrers", repository.at(subject))
+        with self._lock:
+            held = self._hold(repository)
+            if self.lists_referrers:
+                found = [d for d, one in held.manifests.items() if one.subject == subject]
+            else:
+                listed = held.tags.get(str(referrers_tag(subject)))
+                found = list(held.manifests[listed].children) if listed else []
+        self._leave("referrers", repository.at(subject))
+        return tuple(found)
+
+    def attach(self, source: Reference, to: Repository) -> Digest:
+        subject = Reference(to, None, source.digest)
+        self._enter("attach", subject)
+        with self._lock:
+            manifest = self._manifest(source)
+            if manifest is None:
+                raise RegistryError(
+                    f"{source} does not exist", status=404, reason="MANIFEST_UNKNOWN"
+                )
+            self._transfer(self._hold(source.repository), self._hold(to), manifest)
+            self._put(to, None, manifest)
+            if manifest.subject and not self.lists_referrers:
+                self._list(to, manifest.subject, manifest)
+        self._leave("attach", subject)
+        return manifest.digest
+
+    def check_delete(self, repository: Repository) -> None:
+        self._enter("check_delete", repository)
+        self._must_delete(repository)
+        self._leave("check_delete", repository)
+
+    def untag(
+        self,
+        repository: Repository,
+        tags: Collection[Tag],
+        *,
+        spare: Digest | None = None,  # noqa: ARG002 - tags can go alone here
+    ) -> None:
+        subject = ",".join(str(repository.tagged(tag)) for tag in tags)
+        self._enter("untag", subject)
+        self._must_delete(repository)
+        with self._lock:
+            for tag in tags:
+                self._hold(repository).tags.pop(tag.value, None)
+        self._leave("untag", subject)
+
     # -- inside
+
+    def _must_delete(self, repository: Repository) -> None:
+        if not self.deletes:
+            raise SetupError(f"registry {repository.registry} does not delete")
+
+    def _list(self, to: Repository, subject: Digest, manifest: Manifest) -> None:
+        held = self._hold(to)
+        place = str(referrers_tag(subject))
+        before = held.manifests[held.tags[place]].children if place in held.tags else ()
+        found = dict.fromkeys((*before, manifest.digest))
+        listed = listing(*(Image(held.manifests[digest]) for digest in found))
+        self._put(to, Tag(place), listed.manifest)
+
+    def _flaws(self, held: _Repository, manifest: Manifest, *, deep: bool) -> Iterator[Flaw]:
+        for digest in _blobs(manifest):
+            if digest not in held.blobs:
+                yield Flaw(digest, "is missing")
+            elif Digest.of(held.blobs[digest]) != digest and (deep or digest == manifest.config):
+                yield Flaw(digest, "is not what its digest says")
+        for child in manifest.children:
+            found = held.manifests.get(child)
+            if found is None:
+                yield Flaw(child, "is missing")
+            else:
+                yield from self._flaws(held, found, deep=deep)
 
     def _enter(self, method: str, subject: object) -> None:
         with self._lock:
@@ -300,6 +442,10 @@ class FakeRegistry:
         return self._blob(reference, manifest)
 
     def _labels(self, reference: Reference) -> Mapping[str, str] | None:
+        found = self._configuration(reference)
+        return None if found is None else dict((found.get("config") or {}).get("Labels") or {})
+
+    def _configuration(self, reference: Reference) -> Mapping[str, Any] | None:
         manifest = self._manifest(reference)
         if manifest is None:
             return None
@@ -308,11 +454,11 @@ class FakeRegistry:
             unknown = {"os": "unknown", "architecture": "unknown"}
             entries = [e for e in document["manifests"] if e.get("platform") != unknown]
             first = Digest(entries[0]["digest"]) if entries else None
-            return self._labels(reference.repository.at(first)) if first else None
+            return self._configuration(reference.repository.at(first)) if first else None
         if document["config"]["mediaType"] != CONFIG_TYPE:
             return None
-        config = json.loads(self._blob(reference, manifest)).get("config") or {}
-        return dict(config.get("Labels") or {})
+        found: dict[str, Any] = json.loads(self._blob(reference, manifest))
+        return found
 
     def _blob(self, reference: Reference, manifest: Manifest) -> bytes:
         [digest, *_] = _blobs(manifest)
@@ -324,7 +470,7 @@ class FakeRegistry:
             raise RegistryError(f"{reference} is not what it should be")
         return found
 
-    def _put(self, repository: Repository, tag: Tag, manifest: Manifest) -> None:
+    def _put(self, repository: Repository, tag: Tag | None, manifest: Manifest) -> None:
         with self._lock:
             held = self._hold(repository)
             missing = [d for d in _blobs(manifest) if d not in held.blobs]
@@ -337,7 +483,8 @@ class FakeRegistry:
                     details=(("missing", str(missing[0])),),
                 )
             held.manifests[manifest.digest] = manifest
-            held.tags[tag.value] = manifest.digest
+            if tag is not None:
+                held.tags[tag.value] = manifest.digest
 
     def _transfer(self, source: _Repository, to: _Repository, manifest: Manifest) -> None:
         for digest in _blobs(manifest):

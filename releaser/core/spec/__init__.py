@@ -20,25 +20,30 @@ from releaser.core.spec.models import (
 from releaser.core.spec.paths import is_remote
 from releaser.core.spec.problem import Problem
 from releaser.core.spec.problems import problems, unknown
+from releaser.core.spec.prune_fields import KEEP_NOTHING_SAID, PruneSpec, check_patterns, seconds_of
 from releaser.core.spec.secret_names import looks_secret
 from releaser.core.spec.tag_fields import TagPolicySpec, TagSafetySpec
 from releaser.core.spec.version_fields import VersioningSpec
 
 __all__ = [
     "KEEP_ALL",
+    "KEEP_NOTHING_SAID",
     "PLAN_FIELDS",
     "SCHEMA_VERSION",
     "ImageSpec",
     "Keeping",
     "Problem",
+    "PruneSpec",
     "RegistrySpec",
     "SecretSpec",
     "Spec",
     "TagPolicySpec",
     "TagSafetySpec",
     "VersioningSpec",
+    "check_patterns",
     "is_remote",
     "looks_secret",
     "problems",
+    "seconds_of",
     "unknown",
 ]

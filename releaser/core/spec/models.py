@@ -26,6 +26,7 @@ from releaser.core.spec.fields import (
     wanted,
     whole,
 )
+from releaser.core.spec.prune_fields import KEEP_NOTHING_SAID, PruneSpec
 from releaser.core.spec.tag_fields import Rules, TagPolicySpec, policy_of, with_policies
 from releaser.core.spec.version_fields import GIT_TAGS, VersioningSpec
 from releaser.core.template import blank
@@ -287,6 +288,7 @@ class Spec(_Model):
     fingerprints: Keeping = KEEP_ALL
     versioning: VersioningSpec = GIT_TAGS
     tag_policies: dict[str, TagPolicySpec] = Field(default_factory=dict)
+    prune: PruneSpec = KEEP_NOTHING_SAID
     defaults: ImageSpec = ImageSpec()
     images: dict[str, ImageSpec]
 

@@ -10,30 +10,62 @@ from __future__ import annotations
 
 from releaser.core.tagging.evaluation import Outcome, evaluate
 from releaser.core.tagging.labels import oci_annotations, oci_labels
-from releaser.core.tagging.lines import Newer, newer_in_line, newest_in_line, released, released_as
+from releaser.core.tagging.lines import (
+    Goal,
+    Newer,
+    RolledBack,
+    Stays,
+    goal,
+    highest_in_line,
+    line_of,
+    newer_in_line,
+    newest_in_line,
+    released,
+    released_as,
+)
+from releaser.core.tagging.of_version import full_tags, policy_for, tags_of, versions_among
 from releaser.core.tagging.policy import DEFAULT_TAGS, Policy, Safety, default_tags
 from releaser.core.tagging.situation import PLACEHOLDERS, Situation, values
-from releaser.core.tagging.tags import RESERVED_TAG, SkippedTag, WantedTag, slug
+from releaser.core.tagging.tags import (
+    FINGERPRINT_TAG,
+    RESERVED_TAG,
+    SkippedTag,
+    WantedTag,
+    legal,
+    slug,
+)
 
 __all__ = [
     "DEFAULT_TAGS",
+    "FINGERPRINT_TAG",
     "PLACEHOLDERS",
     "RESERVED_TAG",
+    "Goal",
     "Newer",
     "Outcome",
     "Policy",
+    "RolledBack",
     "Safety",
     "Situation",
     "SkippedTag",
+    "Stays",
     "WantedTag",
     "default_tags",
     "evaluate",
+    "full_tags",
+    "goal",
+    "highest_in_line",
+    "legal",
+    "line_of",
     "newer_in_line",
     "newest_in_line",
     "oci_annotations",
     "oci_labels",
+    "policy_for",
     "released",
     "released_as",
     "slug",
+    "tags_of",
     "values",
+    "versions_among",
 ]

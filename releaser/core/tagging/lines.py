@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from releaser.core import template
-from releaser.core.steps import TagKind
+from releaser.core.steps import Line, TagKind
 from releaser.core.tagging.situation import parts_of
 from releaser.core.tagging.tags import WantedTag
 from releaser.core.version import Version
@@ -73,21 +73,98 @@ class Newer:
         return f"{self.version} is newer{' (a git tag)' if self.in_git else ''}"
 
 
-def newest_in_line(
-    wanted: WantedTag, released: Sequence[Version], tagged: Sequence[Version] = ()
-) -> Newer | None:
-    """The highest version above that of ``wanted`` on its line; ``None``: the tag may move.
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """A version that no line's tag moves to, because it was rolled back."""
 
-    ``released`` are the full versions that a registry has, ``tagged`` those that git has tags of,
-    both in order.
+    version: Version
+
+    def __str__(self) -> str:
+        return f"{self.version} was rolled back"
+
+
+Stays = Newer | RolledBack
+"""Why a line's tag stays where it is."""
+
+
+def newest_in_line(
+    wanted: WantedTag,
+    released: Sequence[Version],
+    tagged: Sequence[Version] = (),
+    withdrawn: Collection[Version] = (),
+) -> Stays | None:
+    """What keeps the tag of ``wanted`` where it is; ``None``: it may move.
+
+    That is the highest version above that of ``wanted`` on its line, or that this one was rolled
+    back. ``released`` are the full versions that a registry has, ``tagged`` those that git has tags
+    of, both in order; the ``withdrawn`` ones among them do not count.
     """
     if not wanted.is_line or wanted.version is None:
         return None
-    out = newer_in_line(wanted.template, wanted.version, released)
-    known = newer_in_line(wanted.template, wanted.version, tagged)
+    out = newer_in_line(wanted.template, wanted.version, _left(released, withdrawn))
+    known = newer_in_line(wanted.template, wanted.version, _left(tagged, withdrawn))
     if known is not None and (out is None or out < known):
         return Newer(known, in_git=True)
-    return Newer(out) if out is not None else None
+    if out is not None:
+        return Newer(out)
+    return RolledBack(wanted.version) if wanted.version in withdrawn else None
+
+
+def highest_in_line(
+    wanted: WantedTag, released: Sequence[Version], withdrawn: Collection[Version] = ()
+) -> Version | None:
+    """The version that the tag of ``wanted`` stands for: the highest of its line that is left."""
+    if wanted.version is None:
+        return None
+    return _highest(wanted.template, wanted.version, _left(released, withdrawn))
+
+
+def line_of(
+    wanted: WantedTag,
+    among: Iterable[WantedTag],
+    tagged: tuple[Version, ...] = (),
+    withdrawn: frozenset[Version] = frozenset(),
+) -> Line | None:
+    """The line that the tag of ``wanted`` is the end of; ``None`` where it is no line's.
+
+    ``among`` are all tags of its version: those of full versions say how versions are spelled.
+    """
+    if not wanted.is_line or wanted.version is None:
+        return None
+    full = [one for one in among if one.kind is TagKind.IMMUTABLE and one.names_version]
+    spellings = tuple(dict.fromkeys(one.template for one in full))
+    python = any(one.is_python for one in full)
+    return Line(wanted.template, wanted.version, spellings, tagged, python, withdrawn)
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What the tag of a line shall name: a version, and the tag that has its content.
+
+    ``is_own``: it is the version that is being released. Where no ``tag`` names another one, the
+    line's tag is nobody's to write; ``version`` is ``None`` where none is left.
+    """
+
+    version: Version | None
+    is_own: bool = False
+    tag: str | None = None
+
+
+def goal(line: Line, tags: Iterable[str], withdrawn: Collection[Version] = ()) -> Goal:
+    """The highest version of a line among all ``tags`` of a repository and the tags of git.
+
+    Those that are ``withdrawn``, by the repository's own word, do not count.
+    """
+    there = frozenset(tags)
+    out = released(there, image="", project="", spellings=line.spellings, python=line.is_python)
+    known = sorted({*out, *line.tagged, line.version})
+    left = _left(known, {*line.withdrawn, *withdrawn})
+    version = _highest(line.template, line.version, left)
+    if version is None:
+        return Goal(None)
+    spelled = (template.render_known(one, parts_of(version)) for one in line.spellings)
+    tag = next((tag for tag in spelled if tag in there), None)
+    return Goal(version, is_own=version == line.version, tag=tag)
 
 
 def newer_in_line(rule: str, version: Version, released: Sequence[Version]) -> Version | None:
@@ -99,6 +176,16 @@ def newer_in_line(rule: str, version: Version, released: Sequence[Version]) -> V
     own = _line(rule, version)
     newer = released[bisect_right(released, version) :]
     return next((other for other in reversed(newer) if _line(rule, other) == own), None)
+
+
+def _highest(rule: str, version: Version, versions: Sequence[Version]) -> Version | None:
+    """The highest of ``versions``, which are in order, on the line of ``version``."""
+    own = _line(rule, version)
+    return next((one for one in reversed(versions) if _line(rule, one) == own), None)
+
+
+def _left(versions: Sequence[Version], withdrawn: Collection[Version]) -> Sequence[Version]:
+    return [one for one in versions if one not in withdrawn] if withdrawn else versions
 
 
 def _line(rule: str, version: Version) -> str:

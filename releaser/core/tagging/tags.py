@@ -10,10 +10,16 @@ from releaser.core.oci import Tag
 from releaser.core.record import PREFIX as RECORD_PREFIX
 from releaser.core.steps import TagKind
 from releaser.core.version import Version
+from releaser.core.withdrawal import PREFIX as ROLLBACK_PREFIX
 from releaser.errors import SpecError
 
-RESERVED_TAG = re.compile(rf"fp-[0-9a-f]{{16}}|{re.escape(RECORD_PREFIX)}.*")
-"""Tags of releaser's own: under them content is found again, and what it was made of."""
+FINGERPRINT_TAG = re.compile(r"fp-[0-9a-f]{16}")
+"""Tags under which content is found again."""
+
+RESERVED_TAG = re.compile(
+    rf"{FINGERPRINT_TAG.pattern}|(?:{re.escape(RECORD_PREFIX)}|{re.escape(ROLLBACK_PREFIX)}).*"
+)
+"""Tags of releaser's own: of content, of what it was made of, of versions that were rolled back."""
 
 LONGEST_TAG = 128
 _COMMIT_LIKE = re.compile(r"(?:sha-)?[0-9a-f]{7,40}")

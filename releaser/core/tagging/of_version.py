@@ -1,0 +1,74 @@
+"""The tags that stand for a version of an image, by the rules of the spec and by nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from releaser.core.facts import EventFacts, SourceFacts
+from releaser.core.git_tags import TagTemplate
+from releaser.core.spec import Spec
+from releaser.core.steps import TagKind
+from releaser.core.tagging.evaluation import evaluate
+from releaser.core.tagging.lines import released
+from releaser.core.tagging.policy import Policy, Safety, default_tags
+from releaser.core.tagging.situation import Situation
+from releaser.core.tagging.tags import WantedTag
+from releaser.core.template import names
+from releaser.core.version import Version
+
+_ANY = Version(1, 0, 0)
+_NUMBERS = frozenset({"major", "minor", "patch"})
+
+
+def policy_for(spec: Spec, image: str, version: Version | None) -> Policy:
+    """The rules for an image's tags: its own, else those that fit."""
+    own = spec.tag_policy(image)
+    if own is None:
+        return Policy.of(default_tags(version))
+    return Policy.of(
+        own.rules, own.flavor, Safety(own.tag_safety.immutable, own.tag_safety.forward)
+    )
+
+
+def tags_of(spec: Spec, image: str, version: Version) -> tuple[WantedTag, ...]:
+    """The tags of a version, as its own git tag gives them: full ones first, then narrow to wide.
+
+    What a branch, a commit or the time gives is left out: a version alone does not know them.
+
+    Raises:
+        SpecError: a rule gives what is not legal.
+    """
+    tag = TagTemplate(spec.versioning.tag).spell(version, image)
+    situation = Situation(
+        version=version,
+        source=SourceFacts(),
+        event=EventFacts("push", f"refs/tags/{tag}"),
+        image=image,
+        project=spec.project,
+        commanded=True,
+        is_release=True,
+    )
+    found = evaluate(policy_for(spec, image, version), situation).wanted
+    return tuple(sorted((one for one in found if one.names_version), key=lambda one: one.width))
+
+
+def full_tags(wanted: Iterable[WantedTag]) -> tuple[WantedTag, ...]:
+    """Those of a version's tags that name it alone, and no line of versions."""
+    return tuple(one for one in wanted if _is_full(one))
+
+
+def versions_among(tags: Iterable[str], spec: Spec, image: str) -> tuple[Version, ...]:
+    """The full versions of an image that the tags of its repository name, in their order."""
+    full = full_tags(tags_of(spec, image, _ANY))
+    return released(
+        tags,
+        image=image,
+        project=spec.project,
+        spellings=[one.template for one in full],
+        python=any(one.is_python for one in full),
+    )
+
+
+def _is_full(one: WantedTag) -> bool:
+    parts = set(names(one.template))
+    return one.kind is TagKind.IMMUTABLE or "version" in parts or parts >= _NUMBERS

@@ -1,0 +1,132 @@
+"""The use case of rollback: look at what is there, decide, withdraw versions and move tags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from releaser.core.events import RunResult
+from releaser.core.oci import Tag
+from releaser.core.places import Place, places
+from releaser.core.rollback import (
+    Rollback,
+    Standing,
+    Undo,
+    Wish,
+    asked_for,
+    past_references,
+    roll_back,
+)
+from releaser.core.spec import Spec
+from releaser.core.tagging import versions_among
+from releaser.core.withdrawal import Withdrawals, withdrawal_reference
+from releaser.errors import PlanError, RegistryError, SpecError
+from releaser.executor import Limits, Stop
+from releaser.interfaces import Listener, Registry
+from releaser.observe import concurrently, unknown, withdrawals
+from releaser.pipeline.request import Adapters, Project
+from releaser.pipeline.running import carry_out
+
+
+@dataclass(frozen=True, slots=True)
+class RollingBack:
+    """What is asked for, of which images and where, and why."""
+
+    wish: Wish
+    images: tuple[str, ...] = ()
+    registries: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def plan_rollback(project: Project, adapters: Adapters, request: RollingBack) -> Rollback:
+    """Look at the registries and decide.
+
+    Raises:
+        SpecError: a name matches nothing.
+        PlanError: a version is not there.
+        SetupError, UnknownError: a registry cannot be asked, or would not say.
+    """
+    spec, wish = project.spec, request.wish
+    at = datetime.fromtimestamp(int(adapters.clock()), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    found = places(spec, request.images, request.registries)
+    if isinstance(wish, Undo):
+        found = _of_run(found, wish, request)
+    standings = concurrently(lambda place: _standing(adapters.registry, spec, place, wish), found)
+    images = (roll_back(spec, one, wish, at, request.reason) for one in standings)
+    return Rollback(spec.project, tuple(images))
+
+
+def refuse_rollback(plan: Rollback) -> None:
+    """Raise :class:`PlanError` where a tag cannot go back."""
+    refused = plan.refused
+    if refused:
+        more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+        raise PlanError(
+            f"{refused[0].reference} cannot go back: {refused[0].reason}{more}",
+            details=[(str(one.reference), one.reason) for one in refused[:20]],
+            hint="nothing was changed",
+        )
+
+
+def rollback(
+    plan: Rollback,
+    adapters: Adapters,
+    listener: Listener,
+    limits: Limits,
+    stop: Stop | None = None,
+) -> RunResult:
+    """Do what the plan says, and give its honest outcome in ``RunResult.error``.
+
+    Raises:
+        PlanError: see :func:`refuse_rollback`.
+        SetupError: a registry refuses a push.
+    """
+    refuse_rollback(plan)
+    # half a rollback is better finished than taken back
+    steps = plan.steps()
+    return carry_out(plan.project, steps, adapters, listener, limits, stop, rollback=False)
+
+
+def _of_run(found: Sequence[Place], wish: Undo, request: RollingBack) -> tuple[Place, ...]:
+    """The places that a run has written to."""
+    written = {one.reference.repository for image in wish.images for one in image.references}
+    names = {image.name for image in wish.images}
+    there = tuple(one for one in found if one.image in names and one.repository in written)
+    if not there:
+        raise SpecError(
+            "the report is about none of these images",
+            details=(("reported", ", ".join(sorted(names)) or "none"),),
+            hint="look at --registry and the images" if request.images else None,
+        )
+    return there
+
+
+def _standing(registry: Registry, spec: Spec, place: Place, wish: Wish) -> Standing:
+    try:
+        return _looked(registry, spec, place, wish)
+    except RegistryError as error:
+        raise unknown(str(place.repository), error) from error
+
+
+def _looked(registry: Registry, spec: Spec, place: Place, wish: Wish) -> Standing:
+    repository = place.repository
+    tags = registry.tags(repository)
+    kept = withdrawal_reference(repository, place.image)
+    gone = withdrawals(registry, [kept], {repository: tags}).get(kept)
+    first = Standing(
+        place,
+        versions_among(tags, spec, place.image),
+        gone or Withdrawals(place.image),
+        registry.digest(kept) if str(kept.tag) in tags else None,
+    )
+
+    def named(tag: Tag) -> tuple[Tag, ...]:
+        return (tag,) if str(tag) in tags else ()
+
+    asked = [one for tag in asked_for(spec, first, wish) for one in named(tag)]
+    digests = concurrently(lambda tag: registry.digest(repository.tagged(tag)), asked)
+    past = {one.before for one in past_references(first, wish)} - {None}
+    there = {one for one in past if one and registry.digest(repository.at(one)) is not None}
+    found = {tag: one for tag, one in zip(asked, digests, strict=True) if one is not None}
+    return replace(first, named=found, there=frozenset(there))
