@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -16,6 +17,9 @@ from releaser.core.events import RunResult
 from releaser.core.plan import Plan
 from releaser.errors import InternalError, ReleaserError, SetupError, SpecError
 from releaser.reports.run import Run, as_json
+
+ROOM = 4 * 1024 * 1024
+"""Bytes that must be free for a report: one of a thousand images with five tags each has less."""
 
 
 @dataclass
@@ -87,13 +91,35 @@ def read_bounded(path: Path, most: int) -> bytes:
 
 
 def check_writable(path: Path) -> None:
-    """Raise :class:`SpecError` where ``path`` could not be written at the end of a long run."""
+    """See that ``path`` could be written at the end of a long run.
+
+    Raises:
+        SpecError: it could not, whatever is done.
+        SetupError: its disk is full.
+    """
     folder = path.parent
     closed = path.is_file() and not path.stat().st_mode & 0o222
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK) or closed:
         raise SpecError(
             f"{path} cannot be written", hint="name a file in a folder that is there and writable"
         )
+    if path.is_file() or not path.exists():  # not /dev/stdout, a named pipe
+        _check_room(path)
+
+
+def _check_room(path: Path) -> None:
+    """Raise :class:`SetupError` where there is no room for a report (:data:`ROOM` bytes)."""
+    try:
+        with tempfile.TemporaryFile(dir=path.parent) as probe:
+            os.posix_fallocate(probe.fileno(), 0, ROOM)
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            raise SpecError(f"{path} cannot be written: {error.strerror}") from error
+        raise SetupError(
+            f"there is no room for {path}: {error.strerror}",
+            details=(("needed", f"{ROOM // 1024**2} MiB"),),
+            hint="nothing was done: free some, or name a file elsewhere",
+        ) from error
 
 
 def _mode(path: Path) -> int:

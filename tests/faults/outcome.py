@@ -12,8 +12,6 @@ import base64
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-import pytest
-
 from tests.faults.project import USER, Ended, Project
 
 Codes = frozenset[int]
@@ -47,11 +45,6 @@ class Observed:
     """How the runs of one test ended, in the order that they were made."""
 
     codes: list[int] = field(default_factory=list)
-
-
-def differs(reason: str) -> pytest.MarkDecorator:
-    """The run does not end as the fault requires yet; ``reason`` says what is missing."""
-    return pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason)
 
 
 @dataclass

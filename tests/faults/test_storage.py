@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +15,16 @@ from tests.fakes.registry import image
 from tests.faults.actions import manifests
 from tests.faults.direct import Direct
 from tests.faults.exchange import Exchange
-from tests.faults.outcome import FAIL, OK, REFUSED, UNKNOWN, UNTOUCHED, Judge, Observed, differs
+from tests.faults.outcome import (
+    FAIL,
+    OK,
+    PARTIAL,
+    REFUSED,
+    UNKNOWN,
+    UNTOUCHED,
+    Judge,
+    Observed,
+)
 from tests.faults.project import NOWHERE, Project
 from tests.registry_process import RegistryProcess
 
@@ -184,16 +195,39 @@ def test_f56_no_room_for_temporary_files(pushing: Judge, small_disk: Path) -> No
 
 
 @root_only
-@differs("a report that cannot be written is found out after the release: there is no journal")
-def test_f56_no_room_for_the_report(tagging: Judge, small_disk: Path) -> None:
+@pytest.mark.parametrize("option", ["--report", "--journal"])
+def test_f56_no_room_for_what_is_noted(tagging: Judge, small_disk: Path, option: str) -> None:
     project = tagging.project
     fill(small_disk)
     before = project.state()
-    process = project.start("1.0.0", "--report", str(small_disk / "report.json"))
-    ran = project.end(process, 0.0)
-    tagging.note(ran.code)
-    assert ran.code != 0
+    began = time.monotonic()
+    process = project.start("1.0.0", option, str(small_disk / "file.json"))
+    ran = project.end(process, began)
+    tagging.judge(ran, REFUSED, before)
+    assert "No space left" in ran.err
     assert project.state() == before
+
+
+@pytest.mark.parametrize("good", [0, 1, 3])
+def test_f57_the_journal_cannot_be_synced(
+    tagging: Judge, monkeypatch: pytest.MonkeyPatch, good: int
+) -> None:
+    """The disk says EIO: at the start, before the first write, between two writes."""
+    project = tagging.project
+    left = [good]
+
+    def sync(_descriptor: int) -> None:
+        if not left[0]:
+            raise OSError(errno.EIO, "Input/output error")
+        left[0] -= 1
+
+    before = project.state()
+    monkeypatch.setattr("releaser.journal.os.fsync", sync)
+    ran = project.release()
+    left[0] = 1_000_000
+    tagging.judge(ran, REFUSED | PARTIAL if good > 1 else REFUSED, before)
+    assert "the journal" in ran.text
+    tagging.repeat()
 
 
 def test_f68_garbage_is_collected_meanwhile(
