@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 PYTEST := . .engine/env && .venv/bin/python -m pytest
+# Most tests wait for something; those of the engine are one group, which one process runs.
+AT_ONCE ?= -n 3 --dist loadgroup
 ARGS ?=
 
 .PHONY: help engine demo test test-all bench lint down
@@ -19,11 +21,11 @@ demo: ## release examples/quickstart to the local registry, twice
 
 test: ## run the tests, but not the slow ones (ARGS='-k name')
 	@.ci/engine >/dev/null
-	@$(PYTEST) -m "not slow" $(ARGS)
+	@$(PYTEST) -m "not slow" $(AT_ONCE) $(ARGS)
 
 test-all: ## run all tests
 	@.ci/engine >/dev/null
-	@$(PYTEST) $(ARGS)
+	@$(PYTEST) $(AT_ONCE) $(ARGS)
 
 bench: ## measure against docker buildx bake (ARGS='--quick', '--sizes 50 --pairs 5', …)
 	@.ci/engine >/dev/null
