@@ -27,6 +27,7 @@ def changelog(
     images: options.Images = None,
     file: options.File = None,
     var: options.Var = None,
+    profile: options.Profile = None,
     version: options.VersionOption = None,
     following: Annotated[
         bool, typer.Option("--next", help="Tell what is unreleased as the next version, of today.")
@@ -43,7 +44,7 @@ def changelog(
     ] = None,
 ) -> None:
     """Print what came out with every version, read from the commits that changed the images."""
-    project = load_project(file, var)
+    project = load_project(file, var, profile)
     request = Request(tuple(images or ()), version=version)
     found = Changelogs(project, adapters(project), request)
     day = datetime.now(UTC).date().isoformat() if following else None

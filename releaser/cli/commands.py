@@ -24,9 +24,11 @@ from releaser.observe import seen_from
 from releaser.pipeline import Allowed, Request, check, preflight, prepare, refuse
 
 
-def validate(file: options.File = None, var: options.Var = None) -> None:
+def validate(
+    file: options.File = None, var: options.Var = None, profile: options.Profile = None
+) -> None:
     """Check the spec and every Dockerfile it names; nothing is asked of engine or registry."""
-    project = load_project(file, var)
+    project = load_project(file, var, profile)
     graph = check(project, contexts())
     found = f"{_counted(len(graph.images), 'image')}, {_counted(len(graph.edges), 'edge')}"
     sys.stdout.write(f"{project.spec.project}: {found}, ok\n")
@@ -40,6 +42,7 @@ def plan(
     images: options.Images = None,
     file: options.File = None,
     var: options.Var = None,
+    profile: options.Profile = None,
     only: options.Only = False,
     version: options.VersionOption = None,
     offline: options.Offline = False,
@@ -54,7 +57,7 @@ def plan(
     """Show what a release would build, push and tag, and why; nothing is changed."""
     if output is not None:
         check_writable(output)
-    project = load_project(file, var)
+    project = load_project(file, var, profile)
     request = Request(tuple(images or ()), only, version, offline=offline)
     prepared = prepare(project, adapters(project), request)
     if output is not None:
@@ -69,16 +72,17 @@ def why(
     images: Annotated[list[str], typer.Argument(metavar="IMAGE", help="Images or globs.")],
     file: options.File = None,
     var: options.Var = None,
+    profile: options.Profile = None,
     version: options.VersionOption = None,
     output_format: options.DataFormatOption = DataFormat.TEXT,
 ) -> None:
     """Say why images are built, or are not: what differs from their last release."""
-    from releaser.core.graph import select
+    from releaser.core.graph import choose
     from releaser.reports.why import why_json, why_text
 
-    project = load_project(file, var)
+    project = load_project(file, var, profile)
     prepared = prepare(project, adapters(project), Request(tuple(images), version=version))
-    chosen = select(tuple(project.spec.images), images)
+    chosen = choose(project.spec, images)
     if output_format is DataFormat.JSON:
         sys.stdout.write(json.dumps(why_json(prepared.plan, chosen), indent=2) + "\n")
     else:
@@ -90,17 +94,18 @@ def affected(
     since: Annotated[str, typer.Option("--since", metavar="REF", help="The git revision.")],
     file: options.File = None,
     var: options.Var = None,
+    profile: options.Profile = None,
     output_format: options.DataFormatOption = DataFormat.TEXT,
 ) -> None:
     """List the images that differ from a git revision, and what stands on them."""
     from releaser.affected import affected as compare
     from releaser.sources.revision import revision
 
-    now = load_project(file, var)
+    now = load_project(file, var, profile)
     with revision(now.root, since) as folder:
         path = Path(folder) / Path(now.at(()).file).name
         with _told_as(since, folder):
-            before = load_project(path, var, now.spec.project) if path.is_file() else None
+            before = load_project(path, var, profile, now.spec.project) if path.is_file() else None
         found = compare(now, contexts(), before, contexts())
     if output_format is DataFormat.JSON:
         images = [one.as_json() for one in sorted(found, key=lambda one: one.name)]
@@ -124,6 +129,7 @@ def build(
     images: options.Images = None,
     file: options.File = None,
     var: options.Var = None,
+    profile: options.Profile = None,
     only: options.Only = False,
     version: options.VersionOption = None,
     offline: options.Offline = False,
@@ -138,7 +144,7 @@ def build(
     """Build images into the local engine, upstreams first; what is there already is kept."""
     request = Request(tuple(images or ()), only, version, Mode.LOCAL, offline)
     with handled() as signals, recording("build", report, pushed=False) as record:
-        project = load_project(file, var)
+        project = load_project(file, var, profile)
         world = adapters(project, engine, builder)
         prepared = prepare(project, world, request)
         record.plan = prepared.plan

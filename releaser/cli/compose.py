@@ -42,11 +42,15 @@ WAITING: ContextVar[Waiting] = ContextVar("WAITING", default=Waiting())  # noqa:
 
 
 def load_project(
-    file: Path | None, variables: list[str] | None, name: str | None = None
+    file: Path | None,
+    variables: list[str] | None,
+    profiles: list[str] | None = None,
+    name: str | None = None,
 ) -> Project:
     """The project of ``--file`` (else of the ``images.yaml`` found upwards), with its lock.
 
-    ``name`` is what it is called where the file does not say; else its folder's name.
+    ``profiles`` are put upon it, or else those in ``RELEASER_PROFILE``. ``name`` is what it is
+    called where the file does not say; else its folder's name.
 
     Raises:
         SpecError: there is no such file, or it or its lock is wrong.
@@ -59,9 +63,19 @@ def load_project(
     root = Path(os.path.abspath(path)).parent  # noqa: PTH100 - a symlinked file stays where it is
     given = dict(_variable(item) for item in variables or ())
 
+    files = loader.DiskFiles(root)
+    chosen = profiles or os.environ.get("RELEASER_PROFILE", "").replace(",", " ").split()
+
     def read(text: bytes) -> loader.Loaded:
-        called = name or root.name
-        return loader.load(text, shown, project=called, variables=given, environment=os.environ)
+        return loader.load(
+            text,
+            shown,
+            project=name or root.name,
+            variables=given,
+            environment=os.environ,
+            profiles=chosen,
+            files=files,
+        )
 
     loaded = read(text)
     lock = loader.lock_path(root / path.name)

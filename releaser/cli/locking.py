@@ -31,6 +31,7 @@ def lock(
     ] = None,
     file: options.File = None,
     var: options.Var = None,
+    profile: options.Profile = None,
     version: options.VersionOption = None,
     check: Annotated[
         bool, typer.Option("--check", help="Only tell what is not current, and exit 10 then.")
@@ -42,7 +43,7 @@ def lock(
 ) -> int:
     """Pin every base image to the digest that it has now, in images.lock beside the spec."""
     _check_usage(references, check=check, update=update)
-    project = load_project(file, var)
+    project = load_project(file, var, profile)
     path = lock_file(project)
     request = Request(version=version)
     if check:

@@ -79,6 +79,10 @@ Report = Annotated[
     typer.Option("--report", metavar="FILE", help="Write a JSON report there, in every ending."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
+Profile = Annotated[
+    list[str] | None,
+    typer.Option("--profile", metavar="NAME", help="Put a profile upon the file; may be repeated."),
+]
 Journal = Annotated[
     Path | None,
     typer.Option("--journal", metavar="FILE", help="Note every write there, before and after."),

@@ -23,6 +23,7 @@ def promote(
     images: options.Images = None,
     file: options.File = None,
     var: options.Var = None,
+    profile: options.Profile = None,
     to: Annotated[
         list[str] | None,
         typer.Option(
@@ -47,7 +48,7 @@ def promote(
         "promote", "promoted", dry_run, output_format, promotion_json, promotion_text
     )
     with handled() as signals, carrying(record, report):
-        project = load_project(file, var)
+        project = load_project(file, var, profile)
         goal = Destinations.parse(to or (), tag or (), tuple(project.spec.registries))
         world = adapters(project)
         request = Promoting(asked, goal, tuple(images or ()), source)

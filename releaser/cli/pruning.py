@@ -23,6 +23,7 @@ def prune(
     images: options.Images = None,
     file: options.File = None,
     var: options.Var = None,
+    profile: options.Profile = None,
     keep_last: Annotated[
         int | None,
         typer.Option(
@@ -62,7 +63,7 @@ def prune(
         "prune", "pruned", not yes, output_format, pruning_json, pruning_text
     )
     with handled() as signals, carrying(record, report):
-        project = load_project(file, var)
+        project = load_project(file, var, profile)
         world = adapters(project)
         request = PruneRequest(tuple(images or ()), tuple(registry or ()), rules)
         plan = record.planned(plan_pruning(project, world, request))

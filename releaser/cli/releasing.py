@@ -27,6 +27,7 @@ def release(
     images: options.Images = None,
     file: options.File = None,
     var: options.Var = None,
+    profile: options.Profile = None,
     only: options.Only = False,
     version: options.VersionOption = None,
     push: Annotated[
@@ -66,7 +67,7 @@ def release(
             hint="leave it out; releaser plan and releaser build can do without them",
         )
     with handled() as signals, recording("release", report, pushed=push) as record:
-        project = load_project(file, var)
+        project = load_project(file, var, profile)
         if push and not project.spec.registries:
             raise SpecError("there is no registry to push to", hint='declare one in "registries"')
         world = adapters(project, engine, builder)

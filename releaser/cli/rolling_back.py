@@ -25,6 +25,7 @@ def rollback(
     images: options.Images = None,
     file: options.File = None,
     var: options.Var = None,
+    profile: options.Profile = None,
     to: Annotated[
         str | None,
         typer.Option("--to", metavar="VERSION", help="Go back to this version from higher ones."),
@@ -57,7 +58,7 @@ def rollback(
         "rollback", "rolled-back", dry_run, output_format, rollback_json, rollback_text
     )
     with handled() as signals, carrying(record, None):
-        project = load_project(file, var)
+        project = load_project(file, var, profile)
         world = adapters(project)
         request = RollingBack(wish, tuple(images or ()), tuple(registry or ()), reason)
         plan = record.planned(plan_rollback(project, world, request))

@@ -30,6 +30,7 @@ def tags(
     images: options.Images = None,
     file: options.File = None,
     var: options.Var = None,
+    profile: options.Profile = None,
     version: options.VersionOption = None,
     event: Annotated[
         str | None,
@@ -62,7 +63,7 @@ def tags(
     from releaser.reports.tags import tags_json, tags_text
 
     pretended = _pretended(event, ref, pull_request, base_ref, default_branch)
-    project = load_project(file, var)
+    project = load_project(file, var, profile)
     world = adapters(project)
     if at is not None:
         world = replace(world, clock=_clock(at))

@@ -24,6 +24,7 @@ def verify(
     images: options.Images = None,
     file: options.File = None,
     var: options.Var = None,
+    profile: options.Profile = None,
     version: Annotated[
         str | None, typer.Option("--version", metavar="VERSION", help="What this version is.")
     ] = None,
@@ -43,7 +44,7 @@ def verify(
             "verify needs something to compare with: a version or a report",
             hint="releaser verify --version 1.4.2, or releaser verify --report release.json",
         )
-    project = load_project(file, var)
+    project = load_project(file, var, profile)
     past = PastRun.parse(read_bounded(report, MAX_BYTES), str(report)) if report else None
     check = Check(tuple(images or ()), tuple(registry or ()), version, past, deep)
     found = verify_images(project, adapters(project, fresh=True), check)

@@ -22,6 +22,7 @@ def version(
     images: options.Images = None,
     file: options.File = None,
     var: options.Var = None,
+    profile: options.Profile = None,
     version: options.VersionOption = None,
     prerelease: Annotated[
         str | None, typer.Option("--pre", metavar="NAME", help="A prerelease next: rc, beta.")
@@ -39,7 +40,7 @@ def version(
 
     if push and not tag:
         raise SpecError("--push pushes the tags of --tag", hint="releaser version --tag --push")
-    project = load_project(file, var)
+    project = load_project(file, var, profile)
     if prerelease is not None:
         _check_prerelease(prerelease, version or project.spec.versioning.file)
     request = Request(tuple(images or ()), version=version)

@@ -59,6 +59,7 @@ NOT_COUNTED = {
     "no_cache": "how it is built, not what",
     "pull": "base images count by their digests: the lock's, else asked for in every run",
     "shm_size": "a resource of the build",
+    "enabled": "an image that is not is never built",
     "cache_from": "a cache changes how fast, not what",
     "cache_to": "a cache changes how fast, not what",
 }

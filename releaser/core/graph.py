@@ -14,8 +14,11 @@ from fnmatch import fnmatchcase
 
 from releaser.core.oci import Reference, Repository
 from releaser.core.spec import Spec
+from releaser.core.spec.groups import Groups, members
 from releaser.core.spec.nearest import listed, nearest, selected
 from releaser.errors import Location, PlanError, SpecError
+
+NO_GROUPS: Groups = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,13 +209,26 @@ class ImageGraph:
                 return
 
 
-def select(images: Sequence[str], patterns: Sequence[str]) -> tuple[str, ...]:
-    """The images that the names and globs of a command line mean; all where there are none.
+def choose(spec: Spec, patterns: Sequence[str]) -> tuple[str, ...]:
+    """The images of a spec that names, globs and groups mean; see :func:`select`."""
+    return select(tuple(spec.images), patterns, spec.groups)
+
+
+def select(
+    images: Sequence[str], patterns: Sequence[str], groups: Groups = NO_GROUPS
+) -> tuple[str, ...]:
+    """The images that names, globs and ``groups`` of a command line mean; all where none are given.
 
     Raises:
         SpecError: a pattern matches nothing.
     """
-    return selected(images, patterns, _matches, lambda one: _unknown_image(one, images))
+    wanted = [
+        name
+        for one in patterns
+        for name in (members(one, groups, images) if one in groups else (one,))
+    ]
+    names = (*images, *groups)
+    return selected(images, wanted, _matches, lambda one: _unknown_image(one, names))
 
 
 def _matches(image: str, pattern: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from releaser.core.graph import select
+from releaser.core.graph import choose
 from releaser.core.oci import Repository
 from releaser.core.spec import Spec
 from releaser.core.spec.nearest import listed, nearest
@@ -34,7 +34,7 @@ def places(spec: Spec, images: Sequence[str], registries: Sequence[str]) -> tupl
         check_registry(spec, name)
     found = tuple(
         Place(image, name, spec.repository(image, name))
-        for image in select(tuple(spec.images), images)
+        for image in choose(spec, images)
         for name in (registries or spec.push_to(image))
         if not registries or may_be_in(spec, image, name)
     )

@@ -7,7 +7,7 @@ disk.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,18 +15,24 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from releaser.core.facts import Concern
-from releaser.core.spec import SCHEMA_VERSION, Spec, problems
+from releaser.core.spec import SCHEMA_VERSION, ImageSpec, Spec, problems
 from releaser.errors import Location, SpecError
 from releaser.loader.complaints import find, from_models, from_problems, together
-from releaser.loader.files import find_spec, read_below, read_spec
+from releaser.loader.files import DiskFiles, find_spec, read_below, read_spec
+from releaser.loader.including import Files, NoFiles, Sources, included
+from releaser.loader.layering import Layering, as_image, without_nulls
 from releaser.loader.lock_file import load_lock, lock_path, lock_text, read_lock
+from releaser.loader.matrix import Variants, expanded
+from releaser.loader.notes import Notes, child
 from releaser.loader.plain_secrets import secret_concerns
-from releaser.loader.resolve import Layers, Notes, Renderer, merged
+from releaser.loader.rendering import Layers, Renderer
 from releaser.loader.variables import variables as resolve_variables
 from releaser.loader.yaml_text import decode
-from releaser.loader.yaml_tree import Map, Node, Null, Text, parse
+from releaser.loader.yaml_tree import Entry, Map, Node, Null, Text, map_like, parse, replaced
 
 __all__ = [
+    "DiskFiles",
+    "Files",
     "Loaded",
     "find_spec",
     "load",
@@ -43,11 +49,15 @@ _NOTHING: Mapping[str, str] = {}
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A spec, the name of its file, and what is suspicious about it though not wrong."""
+    """A spec, the name of its file, and what is suspicious about it though not wrong.
+
+    ``included`` are the other files that it is made of, as seen from its folder.
+    """
 
     spec: Spec
     file: str
     concerns: tuple[Concern, ...] = ()
+    included: tuple[str, ...] = ()
     _tree: Map = field(default_factory=lambda: Map(1, 1), repr=False, compare=False)
 
     def location(self, path: tuple[str | int, ...]) -> Location:
@@ -57,7 +67,7 @@ class Loaded:
         image has from the defaults stands in the defaults.
         """
         place = find(self._tree, path)
-        return Location(self.file, place.line, place.column)
+        return Location(place.file or self.file, place.line, place.column)
 
 
 def load(
@@ -67,22 +77,59 @@ def load(
     project: str,
     variables: Mapping[str, str] = _NOTHING,
     environment: Mapping[str, str] = _NOTHING,
+    profiles: Sequence[str] = (),
+    files: Files | None = None,
 ) -> Loaded:
     """The spec in ``text``; ``file`` is what complaints call it.
 
     ``project`` is the project's name where the file gives none; ``variables`` are those of the
-    command line, ``environment`` may set others as ``RELEASER_VAR_NAME``.
+    command line, ``environment`` may set others as ``RELEASER_VAR_NAME``. ``profiles`` are put
+    upon it in this order; ``files`` reads what it includes.
 
     Raises:
         SpecError: something is wrong with it; all complaints at once, in the file's order.
     """
     notes = Notes(file)
     root = _root(decode(text, file), notes)
-    known = resolve_variables(root, variables, environment, notes)
-    tree = merged(root, notes)
-    spec = _checked(_data(tree, known, project, notes), tree, notes)
+    sources = included(root, files or NoFiles(), profiles, notes)
+    known = resolve_variables(sources.root, variables, environment, notes)
+    variants = _variants(sources, known, notes)
+    tree = _arranged(sources.root, variants, notes)
+    spec = _checked(_data(tree, variants, known, project, notes), tree, notes)
     notes.concerns.extend(secret_concerns(spec, tree, file))
-    return Loaded(spec, file, tuple(notes.concerns), tree)
+    return Loaded(_whole(spec), file, tuple(notes.concerns), tuple(sources.paths), tree)
+
+
+def _variants(sources: Sources, known: Mapping[str, str], notes: Notes) -> Variants:
+    """All images with what they have from others, each variant on its own."""
+    images = child(sources.root, "images")
+    if not isinstance(images, Map):
+        return Variants(Map(1, 1))
+    layered = Layering(images, sources.defaults, notes).all()
+    return expanded(layered, {f"vars.{name}": value for name, value in known.items()}, notes)
+
+
+def _arranged(root: Map, variants: Variants, notes: Notes) -> Map:
+    """The tree as it is meant: images with all that they have, and without nulls."""
+    entries = {key: one for key, one in root.entries.items() if key not in {"include", "profiles"}}
+    defaults = as_image(entries["defaults"].value, notes) if "defaults" in entries else None
+    if defaults is not None:
+        entries["defaults"] = replaced(entries["defaults"], without_nulls(defaults))
+    if isinstance(child(root, "images"), Map):
+        found = {name: _without_nulls(one) for name, one in variants.images.entries.items()}
+        entries["images"] = replaced(entries["images"], map_like(variants.images, found))
+    return map_like(root, entries)
+
+
+def _without_nulls(entry: Entry) -> Entry:
+    value = entry.value
+    return replaced(entry, without_nulls(value)) if isinstance(value, Map) else entry
+
+
+def _whole(spec: Spec) -> Spec:
+    """The spec with the images that are enabled; defaults are in them."""
+    images = {name: one for name, one in spec.images.items() if one.enabled}
+    return spec.model_copy(update={"images": images, "defaults": ImageSpec()})
 
 
 def _root(text: str, notes: Notes) -> Map:
@@ -96,7 +143,9 @@ def _root(text: str, notes: Notes) -> Map:
     raise SpecError("the file must be a map", at=notes.at(node), hint='begin with "version: 1"')
 
 
-def _data(tree: Map, known: Mapping[str, str], project: str, notes: Notes) -> dict[str, object]:
+def _data(
+    tree: Map, variants: Variants, known: Mapping[str, str], project: str, notes: Notes
+) -> dict[str, object]:
     """The document as plain data with what is known rendered; nothing is left of ``x-`` keys."""
     values = {f"vars.{name}": value for name, value in known.items()}
     found: dict[str, object] = {"project": project}
@@ -108,24 +157,44 @@ def _data(tree: Map, known: Mapping[str, str], project: str, notes: Notes) -> di
             found[key] = None
     values["project"] = str(found["project"])
     for key in found.keys() - {"project"}:
-        found[key] = _part(key, tree.entries[key].value, values, known, notes)
-    return found
+        found[key] = _part(key, tree.entries[key].value, values, known, variants, notes)
+    return {**found, **_groups(found.get("groups"), tree, variants, notes)}
+
+
+def _groups(declared: object, tree: Map, variants: Variants, notes: Notes) -> dict[str, object]:
+    """The groups of the file, and one for each matrix, called like its image."""
+    if not variants.groups or not isinstance(declared, dict | None):
+        return {}
+    groups = child(tree, "groups")
+    for name in variants.groups.keys() & (declared or {}).keys():
+        if isinstance(groups, Map):
+            message = f'group "{name}" has the name of an image with a matrix'
+            notes.problem(groups.entries[name], message, "that image's variants are such a group")
+    made = {name: list(one) for name, one in variants.groups.items() if one != (name,)}
+    return {"groups": {**(declared or {}), **made}}
 
 
 def _part(
-    key: str, node: Node, values: Mapping[str, str], known: Mapping[str, str], notes: Notes
+    key: str,
+    node: Node,
+    values: Mapping[str, str],
+    known: Mapping[str, str],
+    variants: Variants,
+    notes: Notes,
 ) -> object:
     match key, node:
         case "vars", Map():
             return {
                 name: known[name]
-                if isinstance(entry.value, Text)
+                if isinstance(entry.value, Text | Map)
                 else Renderer({}, Notes(notes.file)).data(entry.value)
                 for name, entry in node.entries.items()
             }
         case "images", Map():
             return {
-                name: Renderer(Layers({"image": name}, values), notes).image(entry.value)
+                name: Renderer(
+                    Layers({"image": name}, variants.values.get(name, {}), values), notes
+                ).image(entry.value)
                 for name, entry in node.entries.items()
             }
         case "defaults", _:
@@ -173,6 +242,8 @@ def _rest(data: dict[str, Any], errors: Iterable[ErrorDetails]) -> Spec | None:
                 data["vars"][name] = ""
             case ("version",):
                 data["version"] = SCHEMA_VERSION
+            case ("groups", name, *_):
+                data["groups"].pop(name, None)
             case (key, *_):
                 data.pop(str(key), None)
     try:

@@ -63,8 +63,8 @@ class Place:
     """What is found at a path, or at its nearest parent that exists.
 
     ``line`` and ``column`` are the value's where it is one scalar, else the key's; ``key`` is where
-    the key stands. ``words`` names each step of the path as a person would, ``inherited`` tells
-    that the value comes from the defaults.
+    the key stands. ``words`` names each step of the path as a person would, ``inherited`` says
+    what the value comes from where that is not the image itself.
     """
 
     node: Node
@@ -72,7 +72,8 @@ class Place:
     column: int
     key: tuple[int, int]
     words: tuple[str, ...] = ()
-    inherited: bool = False
+    inherited: str = ""
+    file: str = ""
 
 
 def find(root: Node, path: Path) -> Place:
@@ -80,7 +81,7 @@ def find(root: Node, path: Path) -> Place:
 
     A number counts in a list or a map; a text in a list stands for the item that begins with it.
     """
-    place = Place(root, root.line, root.column, (root.line, root.column))
+    place = Place(root, root.line, root.column, (root.line, root.column), file=root.file)
     for step in path:
         further = _step(place, step)
         if further is None and step == "rules" and isinstance(place.node, List):
@@ -106,7 +107,8 @@ def _step(place: Place, step: str | int) -> Place | None:
         return None
     item = node.items[index]
     words = (*place.words, f"item {index + 1}")
-    return Place(item, item.line, item.column, (item.line, item.column), words, place.inherited)
+    at = (item.line, item.column)
+    return Place(item, *at, at, words, place.inherited, item.file)
 
 
 def _entered(place: Place, name: str, entry: Entry) -> Place:
@@ -114,7 +116,8 @@ def _entered(place: Place, name: str, entry: Entry) -> Place:
     value = entry.value
     line, column = (value.line, value.column) if isinstance(value, Text) else key
     words = (*place.words, f'"{name}"')
-    return Place(value, line, column, key, words, place.inherited or entry.inherited)
+    file = value.file if isinstance(value, Text) else entry.file
+    return Place(value, line, column, key, words, place.inherited or entry.inherited, file)
 
 
 def _index(node: List, step: str) -> int | None:
@@ -143,8 +146,9 @@ def from_models(
     for error in errors:
         found = _locate(error, root)
         leaf = error["loc"][-1] if error["type"] in {"missing", "extra_forbidden"} else None
-        located.setdefault((found.line, found.column, error["type"], leaf), found)
-    ordered = sorted(located.values(), key=lambda found: (found.line, found.column))
+        where = (found.place.file, found.line, found.column)
+        located.setdefault((*where, error["type"], leaf), found)
+    ordered = sorted(located.values(), key=lambda one: (one.place.file, one.line, one.column))
     # Only those that will be shown are put into words: looking for what was meant takes time.
     said = [_said(found, file) for found in ordered[:MAX_COMPLAINTS]]
     return said, len(ordered) - len(said)
@@ -161,7 +165,8 @@ def _said(found: _Found, file: str) -> SpecError:
     error, path = found.error, found.error["loc"]
     context = error.get("ctx", {})
     # An error without a column is printed without its source line.
-    at = Location(file, found.line, None if context.get("private") else found.column)
+    shown = found.place.file or file
+    at = Location(shown, found.line, None if context.get("private") else found.column)
     subject = _subject(path, found.place)
     match error["type"]:
         case "extra_forbidden":
@@ -222,7 +227,10 @@ def _fields(owner: Path) -> Sequence[str]:
             model = TagPolicySpec
         case _:
             model = ImageSpec
-    return tuple(one.alias or name for name, one in model.model_fields.items())
+    found = tuple(one.alias or name for name, one in model.model_fields.items())
+    if model is ImageSpec:
+        return (*found, "extends", "matrix", "name") if owner[0] == "images" else found[:-1]
+    return (*found, "include", "profiles") if model is Spec else found
 
 
 def _subject(path: Path, place: Place) -> str:
@@ -257,7 +265,7 @@ def _owner(path: Path, place: Place, length: int) -> str:
 def _owner_words(path: Path, place: Place) -> str:
     kind = _OWNERS.get(str(path[0]))
     if kind is None or len(path) < 2 or (place.inherited and path[0] == "images"):
-        return '"defaults"' if place.inherited else f'"{path[0]}"'
+        return place.inherited or f'"{path[0]}"'
     return f'{kind} "{path[1]}"'
 
 
@@ -267,7 +275,7 @@ def from_problems(problems: Iterable[Problem], root: Node, file: str) -> list[Sp
     for problem in problems:
         place = find(root, problem.path)
         line, column = place.key if problem.about_key else (place.line, place.column)
-        at = Location(file, line, None if problem.private else column)
+        at = Location(place.file or file, line, None if problem.private else column)
         found.append(SpecError(problem.message, at=at, hint=problem.hint, details=problem.details))
     return found
 
@@ -279,12 +287,18 @@ def together(complaints: Iterable[SpecError], file: str, *, unsaid: int = 0) -> 
     put into words.
     """
     unique = {(complaint.at, complaint.message): complaint for complaint in complaints}
-    ordered = sorted(unique.values(), key=_position)
+    ordered = sorted(unique.values(), key=lambda one: (*_other_file(one, file), *_position(one)))
     rest = len(ordered) - MAX_COMPLAINTS + unsaid
     if rest > 0:
         last = SpecError(f"and {rest} more", at=Location(file))
         ordered = [*ordered[:MAX_COMPLAINTS], last]
     return SpecError.together(ordered)
+
+
+def _other_file(complaint: SpecError, first: str) -> tuple[bool, str]:
+    """What puts the complaints about the first file before those about others."""
+    shown = complaint.at.file if complaint.at else first
+    return shown != first, shown
 
 
 def _position(complaint: SpecError) -> tuple[int, int]:

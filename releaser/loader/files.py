@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+from itertools import islice
 from pathlib import Path
 
 from releaser.errors import Location, SpecError
 from releaser.loader.yaml_text import MAX_BYTES
 
 NAMES = ("images.yaml", "images.yml")
+MAX_MATCHES = 1001
 
 
 def find_spec(directory: Path) -> Path:
@@ -78,6 +80,31 @@ def read_below(root: Path, path: str) -> bytes:
     if not file.exists():
         raise SpecError(f'there is no file "{path}"', hint="paths are seen from the file's folder")
     return read_spec(file)
+
+
+class DiskFiles:
+    """The files below a folder, for what a spec in it includes."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def read(self, path: str) -> bytes:
+        """See :func:`read_below`."""
+        return read_below(self._root, path)
+
+    def matching(self, pattern: str) -> tuple[str, ...]:
+        """The files that a glob names (``*``, ``?``, ``[…]``, ``**``), sorted, at most 1001.
+
+        Folders whose name begins with a dot are left out unless the glob names them.
+        """
+        found = (
+            one.relative_to(self._root).as_posix()
+            for one in islice(self._root.glob(pattern), 100_000)
+            if one.is_file()
+        )
+        hidden = "/." in f"/{pattern}"
+        shown = (path for path in found if hidden or "/." not in f"/{path}")
+        return tuple(sorted(islice(shown, MAX_MATCHES)))
 
 
 def _check_regular(path: Path, mode: int) -> None:

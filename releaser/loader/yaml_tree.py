@@ -29,11 +29,16 @@ _PARSER: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader",
 
 @dataclass(slots=True, eq=False)
 class Text:
-    """A scalar as it is written; lines and columns count from 1."""
+    """A scalar as it is written; lines and columns count from 1.
+
+    One that is ``bare`` stands without quotes.
+    """
 
     line: int
     column: int
     value: str
+    file: str = ""
+    bare: bool = False
     size: ClassVar[int] = 1
     height: ClassVar[int] = 0
 
@@ -44,6 +49,7 @@ class Null:
 
     line: int
     column: int
+    file: str = ""
     size: ClassVar[int] = 1
     height: ClassVar[int] = 0
 
@@ -57,19 +63,22 @@ class List:
     items: list[Node] = field(default_factory=list)
     size: int = 1
     height: int = 0
+    file: str = ""
 
 
 @dataclass(slots=True, eq=False)
 class Entry:
     """A value in a map and where its key stands.
 
-    ``inherited`` marks one that an image has from the file's ``defaults``.
+    ``inherited`` says what an image has it from, where that is not its own: ``"defaults"``, the
+    image that it extends, a profile.
     """
 
     line: int
     column: int
     value: Node
-    inherited: bool = False
+    inherited: str = ""
+    file: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -81,9 +90,20 @@ class Map:
     entries: dict[str, Entry] = field(default_factory=dict)
     size: int = 1
     height: int = 0
+    file: str = ""
 
 
 Node = Text | Null | List | Map
+
+
+def replaced(entry: Entry, value: Node) -> Entry:
+    """The same entry with another value."""
+    return Entry(entry.line, entry.column, value, entry.inherited, entry.file)
+
+
+def map_like(node: Map, entries: dict[str, Entry]) -> Map:
+    """A map at the place of ``node`` with other entries."""
+    return Map(node.line, node.column, entries, node.size, node.height, node.file)
 
 
 def parse(text: str, file: str) -> tuple[Node | None, tuple[SpecError, ...]]:
@@ -158,9 +178,9 @@ class _Builder:
         if plain and self._wants_key() and event.value == "<<":
             self._merge_follows(event)
             return
-        node: Node = Text(line, column, event.value)
+        node: Node = Text(line, column, event.value, self.file, plain)
         if plain and event.value in _NULLS and not self._wants_key():
-            node = Null(line, column)
+            node = Null(line, column, self.file)
         self._remember(event.anchor, node)
         self._add(event, node)
 
@@ -172,7 +192,7 @@ class _Builder:
             self._stop(event, _TOO_DEEP)
         line, column = _position(event)
         is_map = isinstance(event, yaml.MappingStartEvent)
-        node = Map(line, column) if is_map else List(line, column)
+        node = Map(line, column, file=self.file) if is_map else List(line, column, file=self.file)
         self._remember(event.anchor, None)
         self._stack.append(_Frame(node, event.anchor))
 
@@ -206,7 +226,7 @@ class _Builder:
         if not self._wants_key():
             self._add(event, node)
         elif isinstance(node, Text):
-            self._add(event, Text(*_position(event), node.value))
+            self._add(event, Text(*_position(event), node.value, self.file))
         else:
             self._stop(event, "a key of a map must be text")
 
@@ -239,7 +259,7 @@ class _Builder:
             message = f'"{key.value}" is given twice'
             self.problems.append(SpecError(message, at=at, details=[("first", other)]))
         else:
-            parent.entries[key.value] = Entry(key.line, key.column, node)
+            parent.entries[key.value] = Entry(key.line, key.column, node, file=self.file)
 
     def _merge_sources(self, node: Node) -> list[Map]:
         sources = node.items if isinstance(node, List) else [node]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from releaser.core.facts import Concern
-from releaser.core.graph import select
+from releaser.core.graph import choose
 from releaser.core.history import History
 from releaser.core.tag_rules.dates import moment
 from releaser.core.version import Version
@@ -64,7 +64,7 @@ class Changelogs:
         own = self.outlook.template.is_per_image
         if not (own or self.request.images):
             return (Told(spec.project, ".", self._releases("", tuple(spec.images), day)),)
-        chosen = select(tuple(spec.images), self.request.images)
+        chosen = choose(spec, self.request.images)
         return tuple(
             Told(name, spec.images[name].context, self._releases(name if own else "", [name], day))
             for name in chosen

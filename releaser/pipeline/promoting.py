@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from releaser.core.events import RunResult
-from releaser.core.graph import select
+from releaser.core.graph import choose
 from releaser.core.places import Place, check_registry, may_be_in
 from releaser.core.promotion import (
     Destinations,
@@ -45,7 +45,7 @@ def plan_promotion(project: Project, adapters: Adapters, request: Promoting) -> 
     """
     spec = project.spec
     source = _source(spec, request)
-    names = select(tuple(spec.images), request.images)
+    names = choose(spec, request.images)
     come = [place for name in names for place in _sources(spec, name, source)]
     if not come:
         raise SpecError("none of the images goes to a registry", hint="look at push_to")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from releaser.core.fingerprint import Fingerprint
-from releaser.core.graph import ImageGraph, Owners, select
+from releaser.core.graph import ImageGraph, Owners, choose
 from releaser.core.lock import Lock
 from releaser.core.oci import Digest, Platform
 from releaser.core.platforms import not_offered, uncovered
@@ -49,7 +49,7 @@ def build_graph(
         PlanError: the images need each other in a cycle.
     """
     spec = project.spec
-    chosen = select(tuple(spec.images), request.images)
+    chosen = choose(spec, request.images)
     resolver = Resolver(project.root, platform, Owners.of(spec), project.at)
     resolved: dict[str, ResolvedImage] = {}
     complaints: list[SpecError] = []

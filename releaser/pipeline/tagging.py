@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from releaser.core.event_tags import ImageTags, TagsAtEvent
 from releaser.core.facts import Concern, RegistryFacts
-from releaser.core.graph import select
+from releaser.core.graph import choose
 from releaser.core.oci import Repository, Tag
 from releaser.core.tagging import (
     Outcome,
@@ -29,7 +29,7 @@ def tags_at(project: Project, adapters: Adapters, request: Request) -> TagsAtEve
         SpecError: a rule gives what is not legal, or a name matches no image.
         SetupError, UnknownError: a registry cannot be asked, or would not say.
     """
-    names = select(tuple(project.spec.images), request.images)
+    names = choose(project.spec, request.images)
     source = adapters.source.facts(template_of(project))
     seen = see(project, adapters, request, source)
     outcomes = {name: seen.tags(name) for name in names}

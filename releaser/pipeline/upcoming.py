@@ -8,7 +8,7 @@ from functools import cached_property
 
 from releaser.core.facts import Concern
 from releaser.core.git_tags import TagTemplate
-from releaser.core.graph import select
+from releaser.core.graph import choose
 from releaser.core.history import History
 from releaser.core.version import Version
 from releaser.core.versioning.bump import Bumping, Since, bump_of, next_version
@@ -54,7 +54,7 @@ class Outlook:
             SpecError: a name matches no image, or ``prerelease`` cannot stand in a version.
             SetupError: the history cannot be read.
         """
-        chosen = select(tuple(self.project.spec.images), self.request.images)
+        chosen = choose(self.project.spec, self.request.images)
         if self.template.is_per_image:
             return tuple(self.next_of(name, (name,), prerelease) for name in chosen)
         return (self.next_of("", chosen, prerelease),)

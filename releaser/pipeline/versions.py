@@ -10,7 +10,7 @@ from functools import cached_property
 from releaser.core import template
 from releaser.core.facts import Concern, EventFacts, SourceFacts
 from releaser.core.git_tags import TagTemplate
-from releaser.core.graph import select
+from releaser.core.graph import choose
 from releaser.core.history import Commit, History
 from releaser.core.version import Version
 from releaser.core.versioning.current import Checkout, Current, Since
@@ -60,12 +60,13 @@ class Versioner:
         """
         commanded = Version.parse(request.version) if request.version is not None else None
         checkout = Checkout(self.source, self.event, self.template)
-        names = tuple(self.project.spec.images)
-        if not self.project.spec.versioning.is_per_image:
+        spec = self.project.spec
+        names = tuple(spec.images)
+        if not spec.versioning.is_per_image:
             declared = self.declared("") if commanded is None else None
             shared = checkout.current(declared=declared, commanded=commanded)
             return Versions(dict.fromkeys(names, shared), shared)
-        chosen = set(request.commanded or select(names, request.images)) if commanded else set()
+        chosen = set(request.commanded or choose(spec, request.images)) if commanded else set()
         return Versions(
             {
                 name: self._own(checkout, name, commanded if name in chosen else None)

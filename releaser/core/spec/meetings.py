@@ -38,6 +38,8 @@ def meetings(spec: Spec) -> Iterator[Problem]:
     owners: dict[tuple[str, str | None], str] = {}
     for name, image in spec.images.items():
         here = ("images", name)
+        if not image.enabled:
+            continue
         for repository in _places(spec, name):
             for tag, key in _tags_of(spec, name):
                 other = owners.setdefault((repository, key), name)

@@ -222,7 +222,8 @@ class ImageSpec(_Model):
     ``needs`` pairs a reference as the Dockerfile writes it with the image that provides it
     (``None``: that reference is not one of ours); a plain name stands for itself. ``None`` for
     ``push_to`` is every registry, for ``tags`` the rules that fit the source. ``provenance`` holds
-    buildx's settings of it; ``None``: there is none. ``oci_labels`` adds the labels that say what
+    buildx's settings of it; ``None``: there is none. One that is not ``enabled`` is there only to
+    be extended. ``oci_labels`` adds the labels that say what
     the image is and which commit and version it is made of.
     """
 
@@ -248,6 +249,7 @@ class ImageSpec(_Model):
     cache_from: Names = ()
     cache_to: Names = ()
     additional_contexts: Pairs = ()
+    enabled: Flag = True
 
     @field_validator("shm_size")
     @classmethod
@@ -289,6 +291,7 @@ class Spec(_Model):
     versioning: VersioningSpec = GIT_TAGS
     tag_policies: dict[str, TagPolicySpec] = Field(default_factory=dict)
     prune: PruneSpec = KEEP_NOTHING_SAID
+    groups: dict[str, Names] = Field(default_factory=dict)
     defaults: ImageSpec = ImageSpec()
     images: dict[str, ImageSpec]
 

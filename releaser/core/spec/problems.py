@@ -9,6 +9,7 @@ from functools import partial
 from itertools import islice
 
 from releaser.core.oci import DOCKER_HUB, Platform, Repository
+from releaser.core.spec.groups import group_problems
 from releaser.core.spec.meetings import git_tag_problems, meetings
 from releaser.core.spec.models import ImageSpec, Spec
 from releaser.core.spec.nearest import nearest
@@ -42,6 +43,7 @@ def problems(spec: Spec) -> tuple[Problem, ...]:
             _registry_problems,
             _policy_problems,
             _image_problems,
+            group_problems,
             git_tag_problems,
             meetings,
         )
@@ -109,6 +111,8 @@ def _image_problems(spec: Spec) -> Iterator[Problem]:
         if other != name:
             message = f'images "{other}" and "{name}" differ only in case'
             yield Problem(here, message, "rename one of them")
+        if not image.enabled:
+            continue  # it is there only to be extended, and may be half an image
         yield from _path_problems(here, image)
         yield from _name_problems(here, image)
         yield from _twins(here, image)
@@ -203,6 +207,8 @@ def _reference_problems(here: Path, spec: Spec, image: ImageSpec) -> Iterator[Pr
             yield Problem(path, f'image "{provider}" needs itself')
         elif provider is not None and provider not in spec.images:
             yield unknown("image", provider, spec.images, path)
+        elif provider is not None and not spec.images[provider].enabled:
+            yield Problem(path, f'image "{provider}" is not enabled', "enable it, or leave it out")
 
 
 def _platform_problems(here: Path, image: ImageSpec) -> Iterator[Problem]:
