@@ -117,7 +117,7 @@ class World:
             loaded.location,
             loaded.concerns,
             self.lock,
-            read=lambda text: _load(text).spec,
+            read=lambda text, _: _load(text).spec,
             file=lambda path: self.files[f"{ROOT}/{path}"].encode(),
         )
 

@@ -25,10 +25,22 @@ from releaser.pipeline import Allowed, Request, check, preflight, prepare, refus
 
 
 def validate(
-    file: options.File = None, var: options.Var = None, profile: options.Profile = None
+    file: options.File = None,
+    var: options.Var = None,
+    profile: options.Profile = None,
+    resolved: Annotated[
+        bool,
+        typer.Option("--resolved", help="Print what came of it, and where each value is from."),
+    ] = False,
 ) -> None:
     """Check the spec and every Dockerfile it names; nothing is asked of engine or registry."""
     project = load_project(file, var, profile)
+    if resolved:
+        from releaser.reports.resolved import resolved_text
+
+        sys.stdout.write(resolved_text(project.document, project.origin))
+        check(project, contexts())
+        return
     graph = check(project, contexts())
     found = f"{_counted(len(graph.images), 'image')}, {_counted(len(graph.edges), 'edge')}"
     sys.stdout.write(f"{project.spec.project}: {found}, ok\n")

@@ -63,10 +63,9 @@ def load_project(
     root = Path(os.path.abspath(path)).parent  # noqa: PTH100 - a symlinked file stays where it is
     given = dict(_variable(item) for item in variables or ())
 
-    files = loader.DiskFiles(root)
     chosen = profiles or os.environ.get("RELEASER_PROFILE", "").replace(",", " ").split()
 
-    def read(text: bytes) -> loader.Loaded:
+    def read(text: bytes, files: loader.Files) -> loader.Loaded:
         return loader.load(
             text,
             shown,
@@ -77,7 +76,7 @@ def load_project(
             files=files,
         )
 
-    loaded = read(text)
+    loaded = read(text, loader.DiskFiles(root))
     lock = loader.lock_path(root / path.name)
     found = loader.read_lock(lock, shown_path(lock))
     return Project(
@@ -86,8 +85,11 @@ def load_project(
         loaded.location,
         loaded.concerns,
         found,
-        read=lambda other: read(other).spec,
+        read=lambda other, more: read(other, loader.KnownFiles(more, loaded.globs)).spec,
         file=lambda path: loader.read_below(root, path),
+        included=loaded.included,
+        document=loaded.document,
+        origin=loaded.origin,
     )
 
 

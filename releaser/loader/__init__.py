@@ -7,18 +7,19 @@ disk.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from releaser.core import template
 from releaser.core.facts import Concern
 from releaser.core.spec import SCHEMA_VERSION, ImageSpec, Spec, problems
 from releaser.errors import Location, SpecError
 from releaser.loader.complaints import find, from_models, from_problems, together
-from releaser.loader.files import DiskFiles, find_spec, read_below, read_spec
+from releaser.loader.files import DiskFiles, KnownFiles, find_spec, read_below, read_spec
 from releaser.loader.including import Files, NoFiles, Sources, included
 from releaser.loader.layering import Layering, as_image, without_nulls
 from releaser.loader.lock_file import load_lock, lock_path, lock_text, read_lock
@@ -28,11 +29,12 @@ from releaser.loader.plain_secrets import secret_concerns
 from releaser.loader.rendering import Layers, Renderer
 from releaser.loader.variables import variables as resolve_variables
 from releaser.loader.yaml_text import decode
-from releaser.loader.yaml_tree import Entry, Map, Node, Null, Text, map_like, parse, replaced
+from releaser.loader.yaml_tree import Entry, List, Map, Node, Null, Text, map_like, parse, replaced
 
 __all__ = [
     "DiskFiles",
     "Files",
+    "KnownFiles",
     "Loaded",
     "find_spec",
     "load",
@@ -51,13 +53,18 @@ _NOTHING: Mapping[str, str] = {}
 class Loaded:
     """A spec, the name of its file, and what is suspicious about it though not wrong.
 
-    ``included`` are the other files that it is made of, as seen from its folder.
+    ``included`` are the other files that it is made of, as seen from its folder, and ``globs`` what
+    names them. ``document`` is the spec as plain data; it reads as the same spec. ``given`` says
+    what gave a variable its value, where that is not the file.
     """
 
     spec: Spec
     file: str
     concerns: tuple[Concern, ...] = ()
     included: tuple[str, ...] = ()
+    globs: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False, compare=False)
+    document: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
+    given: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     _tree: Map = field(default_factory=lambda: Map(1, 1), repr=False, compare=False)
 
     def location(self, path: tuple[str | int, ...]) -> Location:
@@ -68,6 +75,17 @@ class Loaded:
         """
         place = find(self._tree, path)
         return Location(place.file or self.file, place.line, place.column)
+
+    def origin(self, path: tuple[str | int, ...]) -> str:
+        """Where a value of :attr:`document` comes from, in words: ``images.yaml:7, "defaults"``."""
+        place = find(self._tree, path)
+        if len(place.words) < len(path) or not place.line:
+            return "default"
+        found = [f"{place.file or self.file}:{place.line}", place.inherited]
+        if path[0] == "vars" and len(path) > 1:
+            found.append(self.given.get(str(path[1]), ""))
+        found += [self.given[name] for name in _variables_in(place.node) if name in self.given]
+        return ", ".join(filter(None, dict.fromkeys(found)))
 
 
 def load(
@@ -95,9 +113,39 @@ def load(
     known = resolve_variables(sources.root, variables, environment, notes)
     variants = _variants(sources, known, notes)
     tree = _arranged(sources.root, variants, notes)
-    spec = _checked(_data(tree, variants, known, project, notes), tree, notes)
+    data = _data(tree, variants, known, project, notes)
+    spec = _whole(_checked(data, tree, notes))
     notes.concerns.extend(secret_concerns(spec, tree, file))
-    return Loaded(_whole(spec), file, tuple(notes.concerns), tuple(sources.paths), tree)
+    return Loaded(
+        spec,
+        file,
+        tuple(notes.concerns),
+        tuple(sources.paths),
+        sources.globs,
+        _document(data, spec),
+        notes.given,
+        tree,
+    )
+
+
+def _document(data: dict[str, Any], spec: Spec) -> Mapping[str, object]:
+    """The data of a spec that is right: images that are enabled, with nothing left to merge."""
+    images = {}
+    for name in spec.images:
+        own = {key: one for key, one in data["images"][name].items() if key != "enabled"}
+        images[name] = {"context": ".", **own}
+    first = {"version": data["version"], "project": data["project"]}
+    rest = {key: one for key, one in data.items() if key not in {*first, "defaults", "images"}}
+    return {**first, **rest, "images": images}
+
+
+def _variables_in(node: Node) -> Iterator[str]:
+    """The variables that a value is made with."""
+    items = node.items if isinstance(node, List) else [node]
+    for text in items:
+        if isinstance(text, Text) and "{{" in text.value:
+            used = template.names(text.value)
+            yield from (one.removeprefix("vars.") for one in used if one.startswith("vars."))
 
 
 def _variants(sources: Sources, known: Mapping[str, str], notes: Notes) -> Variants:

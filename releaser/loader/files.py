@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
 
@@ -105,6 +107,28 @@ class DiskFiles:
         hidden = "/." in f"/{pattern}"
         shown = (path for path in found if hidden or "/." not in f"/{path}")
         return tuple(sorted(islice(shown, MAX_MATCHES)))
+
+
+class KnownFiles:
+    """Files whose bytes are known, such as those of a commit of the past.
+
+    ``globs`` are the files that globs name now; of any other one it is judged by the names alone.
+    """
+
+    def __init__(self, files: Mapping[str, bytes], globs: Mapping[str, tuple[str, ...]]) -> None:
+        self._files, self._globs = files, globs
+
+    def read(self, path: str) -> bytes:
+        """The bytes of a file; raises :class:`SpecError` where it is not known."""
+        if path not in self._files:
+            raise SpecError(f'there is no file "{path}"')
+        return self._files[path]
+
+    def matching(self, pattern: str) -> tuple[str, ...]:
+        """The files that a glob names, as far as they are known."""
+        now = self._globs.get(pattern)
+        names = now if now is not None else [p for p in self._files if fnmatchcase(p, pattern)]
+        return tuple(path for path in names if path in self._files)
 
 
 def _check_regular(path: Path, mode: int) -> None:

@@ -15,7 +15,7 @@ from typing import Protocol
 from releaser.core.spec import unknown
 from releaser.core.spec.paths import join
 from releaser.errors import SpecError
-from releaser.loader.layering import DEFAULTS, as_image, inherited, merge
+from releaser.loader.layering import as_image, inherited, marked, merge
 from releaser.loader.moving import moved
 from releaser.loader.notes import Notes, child
 from releaser.loader.yaml_text import decode
@@ -58,12 +58,13 @@ class Sources:
     """All files as one: ``root`` has what any of them declares.
 
     ``defaults`` are those of each file, upon those of the files that include it; ``paths`` the
-    files that were included, as seen from the first one's folder.
+    files that were included, as seen from the first one's folder, and ``globs`` what named them.
     """
 
     root: Map
     defaults: dict[str, Map] = field(default_factory=dict)
     paths: list[str] = field(default_factory=list)
+    globs: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def included(root: Map, files: Files, profiles: Sequence[str], notes: Notes) -> Sources:
@@ -110,7 +111,7 @@ class _Gathering:
             found.root.entries.update(own.entries)
         else:
             self._declare(found.root, own)
-        for path, where in self._named(tree, folder):
+        for path, where in self._named(found, tree, folder):
             inner = self._read(path, where)
             if inner is not None:
                 found.paths.append(path)
@@ -123,13 +124,13 @@ class _Gathering:
         if folder:
             # What an image takes without a word is its own file's folder.
             place = Text(tree.line, tree.column, folder, tree.file)
-            here = Entry(tree.line, tree.column, place, DEFAULTS, tree.file)
+            here = Entry(tree.line, tree.column, place, "the folder of the file", tree.file)
             base = map_like(outer, {**outer.entries, "context": here})
         return merge(base, own) if own is not None else base
 
     # Includes.
 
-    def _named(self, tree: Map, folder: str) -> Iterable[tuple[str, Text]]:
+    def _named(self, found: Sources, tree: Map, folder: str) -> Iterable[tuple[str, Text]]:
         """The files that a file includes, each once."""
         node = child(tree, "include")
         items = node.items if isinstance(node, List) else [] if node is None else [node]
@@ -138,7 +139,9 @@ class _Gathering:
             if not isinstance(item, Text):
                 self.notes.problem(item, '"include" must be a list of files or globs')
                 continue
-            for path in self._matching(item, folder):
+            paths = self._matching(item, folder)
+            found.globs[join(folder, item.value)] = tuple(paths)
+            for path in paths:
                 if path not in mine:
                     mine.add(path)
                     yield path, item
@@ -274,7 +277,7 @@ class _Gathering:
         base = as_image(below.value, self.notes) if below is not None else None
         if over is None:
             return entry
-        over = inherited(over, source)
+        over = marked(over, source)
         return replaced(entry, over if base is None else merge(base, over, ""))
 
     def _upon_images(self, root: Map, images: Map, source: str) -> None:
@@ -288,8 +291,8 @@ class _Gathering:
                 self.notes.unknown(entry, "image", name, known.entries)
             elif over is not None:
                 base = as_image(there.value, self.notes)
-                marked = inherited(over, source)
-                value = marked if base is None else merge(base, marked, "")
+                upon = marked(over, source)
+                value = upon if base is None else merge(base, upon, "")
                 known.entries[name] = replaced(there, value)
 
 

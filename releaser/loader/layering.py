@@ -32,6 +32,15 @@ def inherited(base: Map, source: str) -> Map:
     return map_like(base, entries)
 
 
+def marked(layer: Map, source: str) -> Map:
+    """``layer``, its entries and those of the maps in it marked as had from ``source``."""
+    found = inherited(layer, source)
+    for entry in found.entries.values():
+        if isinstance(entry.value, Map):
+            entry.value = inherited(entry.value, source)
+    return found
+
+
 def merge(base: Map, over: Map, source: str = DEFAULTS) -> Map:
     """``over`` upon ``base``: an image's fields and what their maps hold; deeper maps replace.
 
@@ -104,11 +113,10 @@ class Layering:
         for parent in self._parents(own, (*below, name)):
             layer = self._parent(parent, entry.file, (*below, name))
             if layer is not None:
-                source = f'image "{parent}"'
-                marked = inherited(layer, source)
-                found = marked if found is None else merge(found, marked, source)
+                upper = marked(layer, f'image "{parent}"')
+                found = upper if found is None else merge(found, upper, "")
         if found is not None:
-            own = merge(found, own, "what it extends")
+            own = merge(found, own, "")
         self._chains[name] = own
         return own
 

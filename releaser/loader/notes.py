@@ -15,12 +15,14 @@ from releaser.loader.yaml_tree import Entry, Map, Node
 class Notes:
     """What was found wrong (``problems``) or suspicious (``concerns``) while files were read.
 
-    ``file`` is the first one, and that of places which name none.
+    ``file`` is the first one, and that of places which name none. ``given`` says of the variables
+    that have their value from elsewhere what gave it.
     """
 
     file: str
     problems: list[SpecError] = field(default_factory=list)
     concerns: list[Concern] = field(default_factory=list)
+    given: dict[str, str] = field(default_factory=dict)
 
     def at(self, node: Node | Entry) -> Location:
         """Where a node or a key stands."""

@@ -54,6 +54,7 @@ def variables(
         if key in by_variable:
             name = by_variable[key]
             values[name] = _given(known[name], environment[key], key, notes)
+            notes.given[name] = key
         elif key.startswith(PREFIX):
             notes.concerns.append(
                 Concern(f"{key} is set and no variable has that name", _near(key, tuple(known)))
@@ -61,6 +62,7 @@ def variables(
     for name, value in given.items():
         if name in known:
             values[name] = _given(known[name], value, f"--var {name}", notes)
+            notes.given[name] = f"--var {name}"
         else:
             problem = unknown("variable", name, known, ())
             notes.problems.append(

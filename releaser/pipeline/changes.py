@@ -14,7 +14,7 @@ from releaser.core.versioning.conventional import Change
 from releaser.interfaces import Contexts, SourceRepository
 from releaser.pipeline.request import Project
 from releaser.pipeline.selection import Selection
-from releaser.pipeline.states import States
+from releaser.pipeline.states import SpecText, States
 
 Files = dict[tuple[str, str], bytes | None]
 """Files by the commit and the path."""
@@ -140,9 +140,16 @@ class Changes:
         return States(self.project, self.selection.resolved)
 
     def _by_spec(self, step: _Step, files: Files) -> frozenset[str]:
-        if self._spec not in step.paths:
+        if not set(self._specs).intersection(step.paths):
             return frozenset()
-        return self._states.unlike_spec([files[one, self._spec] for one in step.revisions])
+        return self._states.unlike_spec([self._spec_at(one, files) for one in step.revisions])
+
+    def _spec_at(self, revision: str, files: Files) -> SpecText | None:
+        first, *others = self._specs
+        text = files[revision, first]
+        found = ((path, files[revision, path]) for path in others)
+        there = tuple((path, content) for path, content in found if content is not None)
+        return SpecText(text, there) if text is not None else None
 
     def _by_lock(self, step: _Step, files: Files) -> frozenset[str]:
         if self._lock not in step.paths:
@@ -150,10 +157,13 @@ class Changes:
         return self._states.unlike_lock([files[one, self._lock] for one in step.revisions])
 
     def _files(self, steps: Sequence[_Step]) -> Files:
-        """The spec and the lock on both sides of the steps that changed them."""
+        """The files of the spec, and the lock, on both sides of the steps that changed them."""
         found: Files = {}
-        for path in (self._spec, self._lock):
-            revisions = {one for step in steps if path in step.paths for one in step.revisions}
+        specs = set(self._specs)
+        for path in (*self._specs, self._lock):
+            group = specs if path in specs else {path}
+            changed = [step for step in steps if group.intersection(step.paths)]
+            revisions = {one for step in changed for one in step.revisions}
             texts = self.source.files_at(sorted(revisions), path) if revisions else ()
             found.update(zip([(one, path) for one in sorted(revisions)], texts, strict=True))
         return found
@@ -161,6 +171,11 @@ class Changes:
     @cached_property
     def _spec(self) -> str:
         return posixpath.basename(self.project.at(()).file)
+
+    @cached_property
+    def _specs(self) -> tuple[str, ...]:
+        """The files of the spec, the first one before those that it includes."""
+        return (self._spec, *self.project.included)
 
     @cached_property
     def _lock(self) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from releaser.core.facts import Concern, EngineFacts, EventFacts, SourceFacts
 from releaser.core.lock import Lock
@@ -41,7 +41,7 @@ class Adapters:
     journal: Journal = NO_JOURNAL
 
 
-def _unread(_text: bytes) -> Spec:
+def _unread(_text: bytes, _others: Mapping[str, bytes]) -> Spec:
     raise SpecError("nothing says how to read another state of the file")
 
 
@@ -53,8 +53,11 @@ def _no_file(path: str) -> bytes:
 class Project:
     """A loaded spec: ``root`` is the absolute folder of its file, ``at`` where a path in it is.
 
-    ``lock`` is ``None`` where there is no lock file. ``read`` reads another state of the file, with
-    the same variables, ``file`` a file below ``root``; they raise :class:`SpecError`.
+    ``lock`` is ``None`` where there is no lock file. ``read`` reads another state of the file and
+    of those that it includes, with the same variables, ``file`` a file below ``root``; they raise
+    :class:`SpecError`. ``included`` are the other files that the spec is made of, ``document`` is
+    it as plain data, with all that comes from elsewhere in its place, and ``origin`` says where a
+    value in that comes from.
     """
 
     spec: Spec
@@ -62,8 +65,11 @@ class Project:
     at: Callable[[tuple[str | int, ...]], Location]
     concerns: tuple[Concern, ...] = ()
     lock: Lock | None = None
-    read: Callable[[bytes], Spec] = _unread
+    read: Callable[[bytes, Mapping[str, bytes]], Spec] = _unread
     file: Callable[[str], bytes] = _no_file
+    included: tuple[str, ...] = ()
+    document: Mapping[str, object] = field(default_factory=dict, repr=False)
+    origin: Callable[[tuple[str | int, ...]], str] = str
 
 
 @dataclass(frozen=True, slots=True)

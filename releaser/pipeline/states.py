@@ -15,18 +15,35 @@ from releaser.core.spec.blocks import Blocks
 from releaser.errors import SpecError
 from releaser.pipeline.request import Project
 
+K = TypeVar("K")
 T = TypeVar("T")
 Said = Mapping[str, object]
 MOST_KEPT = 8
 
 
-class _Kept(Generic[T]):
+@dataclass(frozen=True, slots=True)
+class SpecText:
+    """A spec in a commit: its own text, and those of the files that it includes, by path."""
+
+    text: bytes
+    others: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether each image stands in it for itself, so that it can be read by parts."""
+        return not self.others and not any(word in self.text for word in _WOVEN)
+
+
+_WOVEN = (b"extends", b"matrix", b"include", b"profiles", b"groups")
+
+
+class _Kept(Generic[K, T]):
     """What was read of the last few texts."""
 
     def __init__(self) -> None:
-        self._found: OrderedDict[bytes, T] = OrderedDict()
+        self._found: OrderedDict[K, T] = OrderedDict()
 
-    def once(self, text: bytes, read: Callable[[bytes], T]) -> T:
+    def once(self, text: K, read: Callable[[K], T]) -> T:
         """What ``read`` says of ``text``."""
         if text not in self._found:
             self._found[text] = read(text)
@@ -45,14 +62,16 @@ class States:
 
     project: Project
     resolved: Mapping[str, ResolvedImage]
-    _parts: _Kept[Blocks | None] = field(default_factory=_Kept)
-    _specs: _Kept[Said | None] = field(default_factory=_Kept)
-    _locks: _Kept[Said | None] = field(default_factory=_Kept)
+    _parts: _Kept[bytes, Blocks | None] = field(default_factory=_Kept)
+    _specs: _Kept[SpecText, Said | None] = field(default_factory=_Kept)
+    _locks: _Kept[bytes, Said | None] = field(default_factory=_Kept)
 
-    def unlike_spec(self, texts: Sequence[bytes | None]) -> frozenset[str]:
+    def unlike_spec(self, texts: Sequence[SpecText | None]) -> frozenset[str]:
         """The images of which the last spec says something else than each one before."""
         if len(set(texts)) == 1:
             return frozenset()
+        if not all(one is None or one.is_plain for one in texts):
+            return self._unlike([self._whole(text) for text in texts])
         parts = [self._blocks(text) for text in texts]
         last = parts[-1]
         if last and all(
@@ -83,21 +102,21 @@ class States:
             )
         )
 
-    def _blocks(self, text: bytes | None) -> Blocks | None:
-        return self._parts.once(text, Blocks.find) if text is not None else None
+    def _blocks(self, spec: SpecText | None) -> Blocks | None:
+        return self._parts.once(spec.text, Blocks.find) if spec is not None else None
 
     def _part(self, blocks: Blocks, images: Collection[str]) -> Said | None:
         if not any(name in blocks.images for name in images):
             return {}
-        return self._read(blocks.only(images))
+        return self._read(SpecText(blocks.only(images)))
 
-    def _whole(self, text: bytes | None) -> Said | None:
-        return self._specs.once(text, self._read) if text is not None else {}
+    def _whole(self, spec: SpecText | None) -> Said | None:
+        return self._specs.once(spec, self._read) if spec is not None else {}
 
-    def _read(self, text: bytes) -> Said | None:
+    def _read(self, text: SpecText) -> Said | None:
         """What a spec says of each image, as far as it matters; ``None`` where it is unknown."""
         try:
-            spec = self.project.read(text)
+            spec = self.project.read(text.text, dict(text.others))
         except SpecError:
             return None
         left_out = set(NOT_COUNTED)
