@@ -1,7 +1,7 @@
 """Runs tests with a mistake planted, each in a fork: what they all import is imported once.
 
-A request is a line of JSON on stdin, ``{"plant": NAME or null, "tests": […]}``; the answer is a line
-on stdout, ``{"code": …, "said": …}``.
+A request is a line of JSON on stdin, ``{"plant": NAME or null, "tests": […]}``; the answer is one
+on stdout: ``{"code": …, "said": …}``.
 """
 
 from __future__ import annotations
