@@ -261,7 +261,7 @@ class Publishing(Ledger, RuleBasedStateMachine):
 
 
 def test_whatever_happens() -> None:
-    few = settings(max_examples=12, stateful_step_count=12)
+    few = settings(max_examples=10, stateful_step_count=12)
     run_state_machine_as_test(Publishing, settings=few)
 
 
