@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import threading
 from dataclasses import dataclass, field, replace
 from typing import assert_never
@@ -252,7 +253,7 @@ def _parsed(body: bytes, now: float) -> _Token | None:
     if not isinstance(answer, dict):
         return None
     value = answer.get("token") or answer.get("access_token")
-    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+    if not isinstance(value, str) or not re.fullmatch(r"[\x20-\x7e]+", value):
         return None
     life = answer.get("expires_in")
     # the specification's default is 60 seconds; a token that ends early is renewed after the 401
