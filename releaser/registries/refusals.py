@@ -95,10 +95,9 @@ def _verb(status: int) -> str:
     return "would not" if status >= 400 else "gave a wrong answer when asked to"
 
 
-def _refusal_hint(answer: Answer, reason: str | None) -> str | None:
-    if answer.status < 400:
-        return _ELSE
-    return _HINTS.get(reason or "") or _STATUS_HINTS.get(answer.status)
+def _refusal_hint(answer: Answer, reason: str | None) -> str:
+    otherwise = _FAILURE_HINTS[Failure.BROKEN] if answer.status >= 500 else _ELSE
+    return _HINTS.get(reason or "") or _STATUS_HINTS.get(answer.status, otherwise)
 
 
 def unanswered(registry: str, doing: str, error: NoAnswerError) -> AttemptError:
