@@ -214,5 +214,5 @@ def _descriptor(entry: object) -> Descriptor:
         raise MalformedError("a descriptor in it has no proper size")
     try:
         return Descriptor(Digest(digest), size, kind)
-    except SpecError as error:
-        raise MalformedError(error.message) from None
+    except SpecError:  # whose words would quote it
+        raise MalformedError("a descriptor in it has no proper digest") from None
