@@ -19,7 +19,6 @@ from releaser.registries.transport import Answer
 
 MAX_SAID = 300
 
-_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
 _DIGEST = re.compile(r"sha(?:256|512):[0-9a-f]{64,128}")
 _REASON = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _HINTS = {
@@ -163,7 +162,8 @@ def clean(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= 4:
             text = text.replace(secret, "***")
-    text = _INVISIBLE.sub(" ", text).strip()
+    # halves of surrogate pairs too, which JSON can hold and no file can
+    text = " ".join("".join(one if one.isprintable() else " " for one in text).split())
     return text if len(text) <= MAX_SAID else text[: MAX_SAID - 1] + "…"
 
 
