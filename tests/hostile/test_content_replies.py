@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -29,6 +29,12 @@ IMAGE = image("content")
 INDEX = manifests.OCI_INDEX
 CONFIG = "application/vnd.oci.image.config.v1+json"
 ZERO = "sha256:" + "0" * 64
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedRegistry]:
+    with scripted_registry() as state:
+        yield state
 
 
 @pytest.fixture
@@ -137,13 +143,14 @@ def test_r09f_an_index_of_itself_only(server: ScriptedRegistry, registry: Distri
     refused(lambda: registry.manifest(at), "does not have the digest")
 
 
-def test_r09i_r09j_nothing_embedded_and_no_other_address_is_used(
-    server: ScriptedRegistry, registry: Distribution, reference: Reference
+@pytest.mark.parametrize("name", ["data", "urls"], ids=["R9i", "R9j"])
+def test_nothing_embedded_and_no_other_address_is_used(
+    server: ScriptedRegistry, registry: Distribution, reference: Reference, name: str
 ) -> None:
     content = json.loads(IMAGE.manifest.body)
     with scripted_registry() as elsewhere, scripted_registry() as to:
         for part in (content["config"], *content["layers"]):
-            part |= {"data": "A" * MEGABYTE, "urls": [f"http://{elsewhere.host}/layer"]}
+            part[name] = {"data": "A" * MEGABYTE, "urls": [f"http://{elsewhere.host}/x"]}[name]
         body = json.dumps(content).encode()
         stored(server, body, IMAGE.manifest.media_type)
         registry.copy(reference, to.repository(), Tag("1.0"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterator
 
 import pytest
 
@@ -28,6 +29,12 @@ OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 NO_HTTP = "its answer is not HTTP, or broke off"
 LARGER = "is larger than 4194304 bytes"
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedRegistry]:
+    with scripted_registry() as state:
+        yield state
 
 
 @pytest.fixture

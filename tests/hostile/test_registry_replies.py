@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -32,6 +32,12 @@ IMAGE = image("replies")
 BODY = IMAGE.manifest.body
 KIND = IMAGE.manifest.media_type
 PAGE = answer(200, b"<html>Welcome to nginx!", Content_Type="text/html")
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedRegistry]:
+    with scripted_registry() as state:
+        yield state
 
 
 @pytest.fixture
