@@ -25,7 +25,8 @@ PUSH_TRIES = 4
 PUSH_IDLE_SECONDS = 120.0
 RESOLVE_SECONDS = 30.0
 NAMES_PER_CALL = 200
-_BACKOFF_SECONDS = (1.0, 4.0, 15.0)
+_BACKOFF_SECONDS = (1.5, 6.0, 22.0)
+"""The longest pauses between tries; each is a random part of one ("full jitter")."""
 _REFUSALS = (401, 403, 404)
 
 Pause = Callable[[threading.Event, float], object]
@@ -195,8 +196,7 @@ class DockerEngine:
     def _wait(
         self, attempt: int, error: RegistryError, listener: Listener, transfer: Transfer
     ) -> None:
-        longest = _BACKOFF_SECONDS[attempt - 1]
-        seconds = random.uniform(longest / 2, longest)  # noqa: S311 - spreads the load
+        seconds = _BACKOFF_SECONDS[attempt - 1] * random.random()  # noqa: S311 - spreads the load
         again = f"trying again in {seconds:.0f} s ({attempt + 1} of {PUSH_TRIES})"
         listener.on(Notice(f"{error.message}; {again}"))
         self._pause(transfer.cancelled, seconds)

@@ -215,7 +215,7 @@ def test_e09_progress_without_end_leaves_memory_flat() -> None:
     line = json.dumps(status).encode()
     batch = [step()]
     solve = Solve(batch, bake_file.target_names(batch), str)
-    with flat(4 * MEGABYTE):
-        for n in range(20_000):
+    with flat(2 * MEGABYTE):
+        for n in range(5_000):
             for record in records(line if n % 2 else log(b"one more line\n")):
                 list(solve.take(record))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 import pytest
 
@@ -102,7 +103,7 @@ def test_manifests_that_are_none(
     says: str,
 ) -> None:
     server.rule("GET", TAG, answer(200, body), times=None)
-    with flat(80 * MEGABYTE):
+    with flat(80 * MEGABYTE) if len(body) > MEGABYTE else nullcontext():
         refused(lambda: registry.manifest(reference), says, kind=RegistryError)
     assert len(server.log) == 1
 

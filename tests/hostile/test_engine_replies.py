@@ -161,8 +161,8 @@ def test_e09_a_million_records_of_progress(blocks: int) -> None:
 
 def test_e09_progress_leaves_memory_flat() -> None:
     line = b'{"status":"Pushing","progressDetail":{"current":7,"total":9},"id":"%d"}\n'
-    chunks = (b"".join(line % (n * 100 + m) for m in range(100)) for n in range(300))
-    with flat(4 * MEGABYTE), pytest.raises(RegistryError):
+    chunks = (b"".join(line % (n * 100 + m) for m in range(100)) for n in range(100))
+    with flat(2 * MEGABYTE), pytest.raises(RegistryError):
         PushStream(REFERENCE, Heard()).read(records(chunks))
 
 

@@ -36,7 +36,7 @@ from releaser.registries.writing import check_push, write_manifest
 from tests.hostile.replies import QUICK
 from tests.registry_client import Known, Time, told
 
-bounded = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+bounded = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 AT = endpoint("r.example")
 REFERENCE = Reference.parse("r.example/app:1.2")
 
