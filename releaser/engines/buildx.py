@@ -266,7 +266,10 @@ class Buildx:
                 if isinstance(result, dict) and key in result
             }
         except (OSError, ValueError, AttributeError, TypeError, RecursionError, ReleaserError):
-            raise EngineError("docker buildx succeeded but left no legible result") from None
+            raise EngineError(
+                "docker buildx succeeded but left no legible result",
+                hint="look whether docker buildx is a wrapper, or an old release of it",
+            ) from None
 
 
 @contextlib.contextmanager
@@ -290,7 +293,10 @@ def _inline(cache: str) -> bool:
 
 def _built(step: BuildStep, image_id: Digest | None, solve: Solve) -> Built:
     if image_id is None:
-        raise EngineError(f'docker buildx does not say what it built for "{step.image}"')
+        raise EngineError(
+            f'docker buildx does not say what it built for "{step.image}"',
+            hint="look whether the builder in use puts images into the engine: docker buildx ls",
+        )
     instructions = solve.instructions(step.image)
     cached = sum(part.cached for part in instructions)
     return Built(step.image, image_id, cached, len(instructions), solve.seconds(step.image))

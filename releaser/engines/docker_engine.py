@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from releaser.core.events import Notice
 from releaser.core.facts import EngineFacts, LocalImage
 from releaser.core.lock import Offer
-from releaser.core.oci import Digest, Platform, Reference
+from releaser.core.oci import Digest, Reference
+from releaser.engines import docker_answers
 from releaser.engines.docker_client import Connection, header_value
 from releaser.engines.docker_credentials import Login
 from releaser.engines.docker_errors import failed, translated
 from releaser.engines.docker_push import PushStream, broken_off
 from releaser.engines.docker_stream import Transfer, Transfers
-from releaser.errors import EngineError, RegistryError, ReleaserError, SetupError, SpecError
+from releaser.errors import EngineError, RegistryError, ReleaserError, SetupError
 from releaser.interfaces import Listener
 
 PUSH_TRIES = 4
 PUSH_IDLE_SECONDS = 120.0
 RESOLVE_SECONDS = 30.0
 NAMES_PER_CALL = 200
-_BACKOFF_SECONDS = (1.0, 4.0, 15.0)
+_BACKOFF_SECONDS = (1.5, 6.0, 22.0)
+"""The longest pauses between tries; each is a random part of one ("full jitter")."""
 _REFUSALS = (401, 403, 404)
 
 Pause = Callable[[threading.Event, float], object]
@@ -73,9 +75,8 @@ class DockerEngine:
 
     def _listed(self, label: str, filters: dict[str, str | list[str]]) -> tuple[LocalImage, ...]:
         with translated("cannot list the images in the Docker engine"):
-            found = self._connection.client.api.images(filters=filters)
-            labelled = (item for item in found if label in (item.get("Labels") or {}))
-            return tuple(sorted((_local(item, label) for item in labelled), key=_by_id))
+            answer: object = self._connection.client.api.images(filters=filters)
+            return tuple(sorted(docker_answers.images(answer, label), key=_by_id))
 
     def resolve(self, reference: Reference) -> Digest | None:
         """The digest that a base image has now.
@@ -92,11 +93,10 @@ class DockerEngine:
     def offered(self, reference: Reference) -> Offer | None:
         """What the registry has now, as the engine sees it; ``None`` where it would not say."""
         answer, _ = self._look_up(reference)
-        digest = _described_digest(answer)
+        digest = docker_answers.registry_digest(answer)
         if answer is None or digest is None:
             return None
-        platforms = {Platform.described(one) for one in _items(answer.get("Platforms"))}
-        return Offer(digest, tuple(sorted((one for one in platforms if one), key=_by_text)))
+        return Offer(digest, docker_answers.platforms(answer))
 
     def resolve_stored(self, reference: Reference) -> Digest | None:
         """The digest under which the store has a base image; no registry is asked."""
@@ -105,7 +105,7 @@ class DockerEngine:
     def _in_registry(self, reference: Reference) -> tuple[Digest | None, bool]:
         """The digest in the registry, and whether the registry has refused to give one."""
         answer, refused = self._look_up(reference)
-        return _described_digest(answer), refused
+        return docker_answers.registry_digest(answer), refused
 
     def _look_up(self, reference: Reference) -> tuple[Mapping[str, Any] | None, bool]:
         """What the engine says of a reference in its registry, and whether that has refused to."""
@@ -127,7 +127,7 @@ class DockerEngine:
         image = self._inspect(reference)
         if image is None:
             return None
-        known = _references(image.get("RepoDigests"))
+        known = docker_answers.references(image.get("RepoDigests"))
         own = (one.digest for one in known if one.repository == reference.repository)
         digest = next(own, None)
         # The containerd store, where digest and id are the same, gives one to images that were
@@ -137,7 +137,7 @@ class DockerEngine:
     def local_id(self, reference: Reference) -> Digest | None:
         """The id of the image that the store calls ``reference``, ``None`` where there is none."""
         image = self._inspect(reference)
-        return Digest(str(image["Id"])) if image else None
+        return Digest(str(image["Id"])) if image is not None else None
 
     def _inspect(self, reference: Reference) -> Mapping[str, Any] | None:
         from docker.errors import NotFound
@@ -145,9 +145,10 @@ class DockerEngine:
         with translated(f"cannot look at {reference} in the Docker engine"):
             try:
                 api: Any = self._connection.client.api
-                image: Mapping[str, Any] = api.inspect_image(_named(reference))
+                image = docker_answers.described(api.inspect_image(_named(reference)))
             except NotFound:
                 return None
+            docker_answers.identity(image)
             return image
 
     def name(self, image_id: Digest, references: Sequence[Reference]) -> None:
@@ -195,8 +196,7 @@ class DockerEngine:
     def _wait(
         self, attempt: int, error: RegistryError, listener: Listener, transfer: Transfer
     ) -> None:
-        longest = _BACKOFF_SECONDS[attempt - 1]
-        seconds = random.uniform(longest / 2, longest)  # noqa: S311 - spreads the load
+        seconds = _BACKOFF_SECONDS[attempt - 1] * random.random()  # noqa: S311 - spreads the load
         again = f"trying again in {seconds:.0f} s ({attempt + 1} of {PUSH_TRIES})"
         listener.on(Notice(f"{error.message}; {again}"))
         self._pause(transfer.cancelled, seconds)
@@ -218,43 +218,8 @@ def _setup(doing: str, cause: str, error: BaseException) -> ReleaserError:
     return SetupError(failed(doing, cause, error).message, hint="see docker info")
 
 
-def _local(item: Mapping[str, Any], label: str) -> LocalImage:
-    return LocalImage(
-        image_id=Digest(str(item["Id"])),
-        fingerprint=(item.get("Labels") or {}).get(label),
-        references=_references(item.get("RepoTags")),
-        digests=_references(item.get("RepoDigests")),
-    )
-
-
-def _described_digest(answer: Mapping[str, Any] | None) -> Digest | None:
-    try:
-        return Digest(str(answer["Descriptor"]["digest"])) if answer else None
-    except (SpecError, KeyError, TypeError):
-        return None
-
-
-def _items(value: object) -> Sequence[object]:
-    return value if isinstance(value, list) else ()
-
-
-def _by_text(platform: Platform) -> str:
-    return str(platform)
-
-
 def _by_id(image: LocalImage) -> Digest:
     return image.image_id
-
-
-def _references(names: Iterable[str] | None) -> tuple[Reference, ...]:
-    """The references in a list of the engine's; ``<none>`` and what is not legal are left out."""
-    found = []
-    for name in names or ():
-        try:
-            found.append(Reference.parse(name))
-        except SpecError:
-            continue
-    return tuple(found)
 
 
 def _familiar(reference: Reference) -> str:

@@ -9,6 +9,7 @@ no JSON.
 from __future__ import annotations
 
 import errno
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ Making = Callable[[str, str, BaseException], ReleaserError]
 
 def failed(doing: str, cause: str, _error: BaseException) -> ReleaserError:
     """``doing`` failed in the engine: what most calls want."""
-    return EngineError(f"{doing}: {cause}")
+    return EngineError(f"{doing}: {cause}", hint="check that the engine works: docker info")
 
 
 @contextmanager
@@ -82,6 +83,8 @@ def cause_of(error: BaseException) -> str:
         return clean(_SYSTEM.get(root.errno) or root.strerror or str(root))
     if _is_break(root):
         return "the connection broke off"
+    if isinstance(root, json.JSONDecodeError | RecursionError):
+        return "what it answered is not JSON"
     return clean(str(root)) or type(root).__name__
 
 

@@ -45,6 +45,8 @@ _UNAUTHORIZED = re.compile(
     re.IGNORECASE,
 )
 _DENIED = re.compile(r"\bdenied\b|insufficient_scope|authorization failed|forbidden", re.IGNORECASE)
+_AGAIN = "run it again; where it stays so, see the engine's log and the registry's"
+_LOOK = "see the registry's log, and what it allows in this repository"
 _PLAIN_HTTP = "server gave HTTP response to HTTPS client"
 
 
@@ -113,7 +115,7 @@ def _failure(
         status=status,
         reason=reason,
         retryable=retryable,
-        hint=hint,
+        hint=hint or (_AGAIN if retryable else _LOOK),
     )
 
 
@@ -165,9 +167,9 @@ class PushStream:
         now = self._clock()
         if now < self._next:
             return
+        self._next = now + PROGRESS_SECONDS
         activity = self._activity()
         if activity != self._shown:
-            self._next = now + PROGRESS_SECONDS
             self._shown = activity
             self._listener.on(StepProgress(key="", image="", activity=activity))
 

@@ -156,7 +156,9 @@ class Client:
     ) -> tuple[Answer, Iterator[bytes]]:
         headers = {**self._always, **ask.headers, **({"Authorization": header} if header else {})}
         seconds = ask.seconds or self._patience.request
-        request = Request(ask.method, ask.target, headers, ask.body, ask.limit, seconds)
+        request = Request(
+            ask.method, ask.target, headers, ask.body, ask.limit, seconds, registry=ask.at.name
+        )
         try:
             answer, pieces = stack.enter_context(self._transport.open(request))
             if not stream or answer.status != 200:

@@ -158,6 +158,8 @@ class DockerConfig:
         if token := self._text(entry, "identitytoken", key):
             return IdentityToken(token)
         if token := self._text(entry, "registrytoken", key):
+            if not token.isascii() or not token.isprintable():  # it becomes a header as it is
+                raise self._broken(f'the "registrytoken" of "{key}" is not plain text')
             return RegistryToken(token)
         if auth := self._text(entry, "auth", key):
             return self._decoded(auth, key)

@@ -152,7 +152,7 @@ def test_a_fault_that_passes_is_tried_again(rig: Rig) -> None:
     rig.script.on(PUSH, BUSY, BUSY, PUSHED)
     rig.push()
     assert len(rig.script.asked(PUSH)) == 3
-    assert [0.5 <= rig.pauses[0] <= 1, 2 <= rig.pauses[1] <= 4] == [True, True]
+    assert [0 <= rig.pauses[0] <= 1.5, 0 <= rig.pauses[1] <= 6] == [True, True]
     notices = [event.message for event in rig.heard.events if isinstance(event, Notice)]
     assert len(notices) == 2
     assert "(2 of 4)" in notices[0]
@@ -164,7 +164,7 @@ def test_a_fault_that_stays_ends_after_four_tries(rig: Rig) -> None:
         rig.push()
     assert (caught.value.status, caught.value.retryable) == (503, True)
     assert len(rig.script.asked(PUSH)) == PUSH_TRIES
-    assert sum(rig.pauses) <= 20
+    assert sum(rig.pauses) <= 30
 
 
 @pytest.mark.parametrize(
