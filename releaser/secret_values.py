@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from releaser.core.redaction import Needles, forms, is_sought, key_forms
+from releaser.core.redaction import Sought
 from releaser.core.steps import Secret
 
 LARGEST = 512 * 1024
@@ -46,19 +46,6 @@ class SecretsAtHand:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
 
-    def needles(self, secrets: Iterable[Secret]) -> Needles:
-        """What to look for in an image, by the ids of ``secrets``."""
-        names: dict[str, str] = {}
-        for secret in secrets:
-            value = value_of(secret, self._environment) or b""
-            names.update(dict.fromkeys(forms(value) | key_forms(value), secret.id))
-        return Needles(names)
-
-    def unsought(self, secrets: Iterable[Secret]) -> tuple[str, ...]:
-        """The ids of those of ``secrets`` whose values are too short to be looked for."""
-        found: list[str] = []
-        for one in secrets:
-            value = value_of(one, self._environment)
-            if value and not is_sought(value.decode("utf-8", "replace")):
-                found.append(one.id)
-        return tuple(found)
+    def sought(self, secrets: Sequence[Secret]) -> Sought:
+        """What to look for in an image; values are read anew, and kept in what it returns alone."""
+        return Sought.of({one.id: value_of(one, self._environment) for one in secrets})

@@ -26,6 +26,8 @@ _INVISIBLE = re.compile(
 # TryParseV2; src/Runner.Worker/Handlers/ScriptHandler.cs). Azure's agent has "##vso[".
 _COMMAND = re.compile(r"##(?=[A-Za-z]*\[)")
 
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]|#@~])")
+
 
 def harmless(text: str) -> str:
     """``text`` without control sequences, controls and invisible characters.
@@ -47,6 +49,12 @@ def one_line(text: str, longest: int) -> str:
 def unspoken(text: str) -> str:
     """``text`` with nothing in it that a CI system takes for a command wherever it stands."""
     return _COMMAND.sub("# #", text) if "##" in text else text
+
+
+def in_markdown(text: str) -> str:
+    """:func:`harmless` text on one line, with nothing that Markdown or HTML would act on."""
+    text = harmless(text.replace("\n", " ")).replace("&", "&amp;").replace("<", "&lt;")
+    return _MARKDOWN.sub(r"\\\1", text)
 
 
 def printable(text: str) -> str:

@@ -15,9 +15,11 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Self
 from urllib.parse import quote, quote_plus
 
-from releaser.core.harmless import harmless
+from releaser.core.harmless import harmless, in_markdown, printable
 
 SHORTEST = 6
 """Values of fewer characters are not looked for."""
@@ -93,6 +95,9 @@ def _escaped(text: str) -> Iterator[str]:
         yield escaped.replace("/", "\\/")
         # Go escapes these three as well (encoding/json, "HTMLEscape").
         yield escaped.translate(_OF_HTML)
+    # As reports and errors of our own write it.
+    yield printable(text)
+    yield in_markdown(text)
 
 
 def _in_base64(value: bytes) -> Iterator[str]:
@@ -145,6 +150,29 @@ class Needles:
             yield from search.spans(text)
 
 
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What to look for, by the ids of secrets; and the ids of those that cannot be looked for.
+
+    They are ``too_short`` (or words that stand everywhere), or ``absent``: nobody knows the value.
+    """
+
+    needles: Needles
+    too_short: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, values: Mapping[str, bytes | None]) -> Self:
+        """What to look for of ``values``, by id."""
+        names: dict[str, str] = {}
+        for id_, value in values.items():
+            found = forms(value) | key_forms(value) if value else frozenset()
+            names.update(dict.fromkeys(found, id_))
+        known = {id_ for id_, value in values.items() if value}
+        short = tuple(sorted(known - set(names.values())))
+        return cls(Needles(names), short, tuple(sorted(values.keys() - known)))
+
+
 class _Search:
     """The needles that share their rarest character."""
 
@@ -189,6 +217,9 @@ def _searches(needles: Iterable[str]) -> Iterator[_Search]:
 
 def _cost(character: str, needles: set[str]) -> float:
     return (_RAREST + _WEIGHT.get(character, 0)) / len(needles)
+
+
+NO_SECRETS_SOUGHT = Sought(Needles({}))
 
 
 class Redactor:

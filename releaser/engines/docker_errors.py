@@ -46,6 +46,7 @@ def translated(doing: str, making: Making = failed) -> Iterator[None]:
 
 def _foreign() -> tuple[type[BaseException], ...]:
     import http.client
+    import tarfile
 
     import docker.credentials.errors
     import docker.errors
@@ -59,6 +60,7 @@ def _foreign() -> tuple[type[BaseException], ...]:
         requests.RequestException,
         urllib3.exceptions.HTTPError,
         http.client.HTTPException,
+        tarfile.TarError,
         OSError,
         ValueError,
         RecursionError,
