@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, TextIO, assert_never, cast
 
+from releaser.core.harmless import unspoken_json
 from releaser.core.redaction import Redactor
 from releaser.core.steps import Secret
 from releaser.errors import ReleaserError, StepError
@@ -44,8 +45,9 @@ class _Guarded:
         self._hide = hide
 
     def write(self, text: str) -> int:
-        """Write ``text`` without secrets."""
-        self.inner.write(self._hide(text))
+        """Write ``text`` without secrets; JSON also without words that a CI system obeys."""
+        shown = self._hide(text)
+        self.inner.write(unspoken_json(shown) if shown[:1] in {"{", "["} else shown)
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:

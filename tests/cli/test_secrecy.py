@@ -60,9 +60,13 @@ def test_streams_of_a_run_have_no_secrets(capsys: pytest.CaptureFixture[str]) ->
         redactor().learn(VALUE.encode())
         sys.stdout.write(f"a {VALUE}\n")
         sys.stderr.writelines([f"b {VALUE}\n", "c\n"])
+        sys.stdout.write(json.dumps({"a": "##[group]x ##[[ ###"}))
         assert sys.stdout.isatty() is False
     captured = capsys.readouterr()
-    assert captured.out == "a ***\n"
+    first, document = captured.out.split("\n")
+    assert first == "a ***"
+    assert "##[" not in document
+    assert json.loads(document) == {"a": "##[group]x ##[[ ###"}
     assert captured.err == "b ***\nc\n"
     sys.stdout.write(VALUE)  # the next run knows nothing of this one
     assert capsys.readouterr().out == VALUE

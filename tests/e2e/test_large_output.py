@@ -95,10 +95,10 @@ def test_the_engine_s_own_builder(
 @pytest.mark.parametrize("verbose", [False, True])
 def test_a_line_without_an_end(engine: EngineUnderTest, workspace: Make, verbose: bool) -> None:
     work = workspace(engine)
-    project(work, "head -c 1000 /dev/zero | tr '\\\\0' x")
+    project(work, "yes x | tr -d '\\n' | head -c 1000")
     options = ("--version", "1.0.0", "--engine", "docker-api", *(["--verbose"] if verbose else []))
     small = measured(work, "build", *options)
-    project(work, f"head -c {50 * MIB} /dev/zero | tr '\\\\0' x")
+    project(work, f"yes x | tr -d '\\n' | head -c {50 * MIB}")
     large = measured(work, "build", *options)
     assert (small.code, large.code) == (0, 0), large.err
     assert large.memory < small.memory + MOST
