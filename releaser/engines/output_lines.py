@@ -7,13 +7,17 @@ of one. What a build prints within one piece is treated together, since that is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import groupby, repeat
 
 from releaser.core.harmless import harmless, unspoken
 from releaser.core.redaction import PIECE
 
 LONGEST_LINE = 4096
 """How many characters of a line are shown; a longer one ends in an ellipsis."""
+
+REPEATED = 500
+"""How often a line may come again within one piece before it is counted instead."""
 
 _KEPT = 4 * (LONGEST_LINE + PIECE)
 _QUIET = bytes({*range(9), *range(0x0B, 0x0D), *range(0x0E, 0x1B), *range(0x1C, 0x20), 0x7F})
@@ -55,9 +59,25 @@ def shown(block: bytes, hide: Hide) -> list[str]:
     """Lines as people may see them: no sequences, no secrets, nothing that ``\\r`` overwrote."""
     if b"\x1b" not in block and block.isascii():
         text = _overwritten(block.translate(None, _QUIET).decode("ascii"))
-        return [_cut(line) for line in hide(unspoken(text)).split("\n")]
+        return _lines(hide(unspoken(text)))
     text = _overwritten(block.decode("utf-8", "replace"))
-    return [_cut(line) for line in hide(harmless(text)).split("\n")]
+    return _lines(hide(harmless(text)))
+
+
+def _lines(text: str) -> list[str]:
+    lines = text.split("\n")
+    return [_cut(line) for line in (lines if len(lines) <= REPEATED else _told_once(lines))]
+
+
+def _told_once(lines: list[str]) -> Iterator[str]:
+    """``lines``, of which one that comes again and again (``yes``) is told once and counted."""
+    for line, same in groupby(lines):
+        number = sum(1 for _ in same)
+        if number <= REPEATED:
+            yield from repeat(line, number)
+        else:
+            yield line
+            yield f"… the same {number - 1} times more"
 
 
 def _overwritten(text: str) -> str:

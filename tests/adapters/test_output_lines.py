@@ -67,6 +67,11 @@ def test_progress_bars_leave_what_they_end_with() -> None:
     assert printed([b" 1%\r 50%\r", b"100%\r\nnext"]) == ["100%", "next"]
 
 
+def test_a_line_that_comes_again_and_again_is_counted() -> None:
+    assert printed([b"a\n" + b"y\n" * 600 + b"b\n"]) == ["a", "y", "… the same 599 times more", "b"]
+    assert printed([b"y\n" * 300]) == ["y"] * 300
+
+
 def test_a_line_without_an_end_takes_no_memory() -> None:
     lines = OutputLines(Redactor([SECRET.encode()]).hide)
     piece = b"x" * (1 << 16)
