@@ -92,7 +92,7 @@ def test_the_engine_s_own_builder(
     assert large.memory < small.memory + MOST
 
 
-@pytest.mark.parametrize("verbose", [False, True])
+@pytest.mark.parametrize("verbose", [True, pytest.param(False, marks=SLOW)])
 def test_a_line_without_an_end(engine: EngineUnderTest, workspace: Make, verbose: bool) -> None:
     work = workspace(engine)
     project(work, "yes x | tr -d '\\n' | head -c 1000")
