@@ -25,10 +25,19 @@ MAX_BYTES = 8 * 1024 * 1024
 
 
 class FileJournal:
-    """A journal in a file, which several runs may append to at once; each line names its run."""
+    """A journal in a file, which several runs may append to at once; each line names its run.
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+    ``hide`` takes secrets out of what went wrong.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], float] = time.time,
+        hide: Callable[[str], str] = str,
+    ) -> None:
         self.path = path
+        self._hide = hide
         self.run = secrets.token_hex(4)
         self._clock = clock
         self._lock = threading.Lock()
@@ -71,7 +80,7 @@ class FileJournal:
     def end(self, key: str, reference: Reference, error: str | None) -> None:
         """See :class:`releaser.interfaces.Journal`."""
         outcome = "failed" if error else "done"
-        why = error[:500] if error else None
+        why = self._hide(error)[:500] if error else None
         self._write({"event": outcome, "step": key, "reference": str(reference), "error": why})
 
     def _write(self, entry: dict[str, str | None]) -> None:

@@ -19,6 +19,7 @@ from releaser.cli import (
     pruning,
     releasing,
     rolling_back,
+    secrecy,
     tagging,
     verifying,
     versions,
@@ -88,7 +89,8 @@ def run(arguments: Sequence[str]) -> int:
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     debug = "--debug" in arguments or bool(os.environ.get("RELEASER_DEBUG"))
     kept = [argument for argument in arguments if argument != "--debug"]
-    return guarded(lambda: _invoke(kept or ["--help"]), debug=debug)
+    with secrecy.guarded():
+        return guarded(lambda: _invoke(kept or ["--help"]), debug=debug)
 
 
 def _invoke(arguments: list[str]) -> int:
@@ -143,7 +145,7 @@ def _say(error: ReleaserError, *, debug: bool) -> int:
         traceback.print_exception(error)
     try:
         sys.stdout.flush()
-        sys.stderr.write(format_error(error))
+        sys.stderr.write(format_error(secrecy.conceal(error)))
         sys.stderr.flush()
     except OSError:  # nobody listens any more; the exit code still tells
         pass

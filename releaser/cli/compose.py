@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from releaser.cli.options import EngineName
+from releaser.cli.secrecy import Remembered, keep_secret, redactor
 from releaser.core.facts import EngineFacts
 from releaser.core.spec import Spec
 from releaser.errors import SpecError
@@ -17,6 +18,7 @@ from releaser.interfaces import Builder, Contexts, Engine
 from releaser.pipeline import Adapters, Project
 
 if TYPE_CHECKING:
+    from releaser.core.redaction import Redactor
     from releaser.engines.docker_client import Connection
     from releaser.engines.docker_engine import Pause
     from releaser.registries.retry import Clock, Patience
@@ -66,7 +68,7 @@ def load_project(
     loaded = read(text)
     lock = loader.lock_path(root / path.name)
     found = loader.read_lock(lock, shown_path(lock))
-    return Project(
+    project = Project(
         loaded.spec,
         str(root),
         loaded.location,
@@ -75,6 +77,8 @@ def load_project(
         read=lambda other: read(other).spec,
         file=lambda path: loader.read_below(root, path),
     )
+    keep_secret(project)
+    return project
 
 
 def contexts() -> Contexts:
@@ -108,16 +112,21 @@ def adapters(
 
     Where ``fresh``, caches between us and the registries are passed by.
     """
+    from releaser.registries.credentials import DockerConfig
     from releaser.registries.distribution import Distribution
+    from releaser.secret_values import SecretsAtHand
     from releaser.sources.context import DiskContexts
     from releaser.sources.git import GitSource
 
     waiting = WAITING.get()
-    docker = _Docker(waiting)
+    known = redactor()
+    docker = _Docker(waiting, known)
+    logins = Remembered(DockerConfig.from_environment, known)
 
     def registry() -> Distribution:
         return Distribution(
             insecure=insecure_hosts(project.spec),
+            logins=logins,
             patience=waiting.patience,
             clock=waiting.clock,
             idle=waiting.idle,
@@ -131,6 +140,7 @@ def adapters(
         fresh_registry=registry,
         engine=lambda: docker.engine,
         builder=lambda facts: docker.builder(facts, engine, builder),
+        secrets=SecretsAtHand(os.environ),
     )
 
 
@@ -146,8 +156,8 @@ def insecure_hosts(spec: Spec) -> frozenset[str]:
 class _Docker:
     """The Docker Engine of the environment, connected to when it is first asked for."""
 
-    def __init__(self, waiting: Waiting) -> None:
-        self._waiting = waiting
+    def __init__(self, waiting: Waiting, known: Redactor) -> None:
+        self._waiting, self._redactor = waiting, known
 
     @cached_property
     def connection(self) -> Connection:
@@ -172,11 +182,16 @@ class _Docker:
             from releaser.engines.buildx import Buildx
 
             store = facts.containerd_store
-            return Buildx(environment=os.environ, builder=builder, containerd_store=store)
+            return Buildx(
+                environment=os.environ,
+                builder=builder,
+                containerd_store=store,
+                redactor=self._redactor,
+            )
         if builder:
             raise SpecError(
                 "--builder needs docker buildx", hint="install buildx, or leave --builder out"
             )
         from releaser.engines.docker_api import DockerApi
 
-        return DockerApi(self.connection)
+        return DockerApi(self.connection, redactor=self._redactor)

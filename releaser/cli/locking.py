@@ -13,9 +13,9 @@ import typer
 
 from releaser.cli import options
 from releaser.cli.compose import adapters, load_project, shown_path
-from releaser.cli.errors import printable
 from releaser.cli.options import DataFormat
 from releaser.cli.reporting import check_writable, write_atomically
+from releaser.core.harmless import printable
 from releaser.core.lock import Difference, Kind
 from releaser.errors import SpecError
 from releaser.pipeline import Project, Request, check_lock, relock

@@ -96,14 +96,17 @@ class Stepper:
         self, candidate: Candidate, image: ImagePlan, registries: Iterable[str]
     ) -> Iterable[PushStep]:
         """An upload to each registry: under the fingerprint's tag, or else under a public one."""
+        secrets = self._secrets(candidate.image)
         for registry in registries:
             if self.keeping.tags:
                 again = is_always_built(self.decisions[candidate.name])
                 reference = candidate.published[registry]
-                yield PushStep(image.name, registry, reference, overwrite=again)
+                yield PushStep(image.name, registry, reference, overwrite=again, secrets=secrets)
             elif public := _first_public(image, registry):
                 reference, before = public.reference, public.before
-                yield PushStep(image.name, registry, reference, public.kind, before)
+                yield PushStep(
+                    image.name, registry, reference, public.kind, before, secrets=secrets
+                )
 
     def _names(self, candidate: Candidate) -> tuple[Reference, ...]:
         """What the engine calls an image: also by its public names, where it is kept or uploaded
@@ -151,9 +154,7 @@ class Stepper:
                 for base in image.bases
             ),
             contexts=tuple(self._contexts(image)),
-            secrets=tuple(
-                Secret(one.id, one.env, self._absolute(one.file)) for one in spec.secrets
-            ),
+            secrets=self._secrets(image),
             ssh=spec.ssh,
             extra_hosts=spec.extra_hosts,
             network=spec.network,
@@ -163,6 +164,12 @@ class Stepper:
             provenance=spec.provenance,
             cache_from=spec.cache_from,
             cache_to=spec.cache_to,
+        )
+
+    def _secrets(self, image: ResolvedImage) -> tuple[Secret, ...]:
+        """The secrets of an image, with absolute paths."""
+        return tuple(
+            Secret(one.id, one.env, self._absolute(one.file)) for one in image.spec.secrets
         )
 
     def _absolute(self, path: str | None) -> str | None:

@@ -10,9 +10,10 @@ from typing import Any
 
 from releaser.core.events import Notice
 from releaser.core.facts import EngineFacts, LocalImage
+from releaser.core.inscriptions import Inscription
 from releaser.core.lock import Offer
 from releaser.core.oci import Digest, Reference
-from releaser.engines import docker_answers
+from releaser.engines import docker_answers, docker_inscriptions
 from releaser.engines.docker_client import Connection, header_value
 from releaser.engines.docker_credentials import Login
 from releaser.engines.docker_errors import failed, translated
@@ -158,6 +159,11 @@ class DockerEngine:
                 self._connection.client.api.tag(
                     str(image_id), str(reference.repository), str(reference.tag or "latest")
                 )
+
+    def inscriptions(self, reference: Reference) -> tuple[Inscription, ...]:
+        """What an image says besides its files; one with an index is exported for it."""
+        with translated(f"cannot look into {reference} in the Docker engine"):
+            return docker_inscriptions.read(self._connection.client.api, _named(reference))
 
     def push(self, reference: Reference, listener: Listener) -> None:
         """Upload what ``reference`` names; up to four tries where the fault may pass.

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from releaser.core.events import Event, StepProgress
 from releaser.core.oci import Reference
-from releaser.engines.docker_errors import clean, clean_line
+from releaser.engines.docker_errors import clean
 from releaser.engines.docker_push import PushStream, push_error
 from releaser.engines.docker_stream import MAX_RECORD, Record, error_of, records
 from releaser.errors import EngineError, RegistryError, ReleaserError, SetupError
@@ -326,7 +326,3 @@ def test_a_status_is_not_read_out_of_a_path() -> None:
 )
 def test_words_of_others_are_made_fit_for_a_terminal(text: str, shown: str) -> None:
     assert clean(text) == shown
-
-
-def test_lines_of_output_keep_their_blanks() -> None:
-    assert clean_line("\x1b[91m  two  spaces\x1b[0m\r") == "  two  spaces"
