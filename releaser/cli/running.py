@@ -100,7 +100,7 @@ def progress(plan: Plan, *, verbose: bool) -> AbstractContextManager[Listener]:
         return LiveProgress(Console(stderr=True), len(plan.steps))
     from releaser.reports.progress import PlainProgress
 
-    images = tuple(image.name for image in plan.images)
+    images = tuple(dict.fromkeys(one.step.image for one in plan.steps))
     return nullcontext(PlainProgress(sys.stderr, images, verbose=verbose))
 
 
