@@ -165,7 +165,7 @@ class DockerEngine:
         """Upload what ``reference`` names; up to four tries where the fault may pass.
 
         To a registry that takes no more requests for the moment, pushes go one after another, each
-        with up to twelve tries in a minute or two.
+        with up to fifteen tries in about a minute.
 
         Raises:
             RegistryError: the registry refused or did not answer, or nothing moved for two minutes.

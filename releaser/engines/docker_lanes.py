@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from releaser.errors import RegistryError
 
 TOO_MANY = "TOOMANYREQUESTS"
-PAUSES = (1.0, 1.0, 1.0, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 13.0, 20.0)
+PAUSES = (1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 13.0, 20.0)
 """The seconds before each further attempt of a push that was turned away for its many requests."""
 
 _LOOK_SECONDS = 0.1
