@@ -18,7 +18,7 @@ shown, with the least and the greatest.
 _REPEAT = """\
 ## Again
 
-`make load` measures all of this in ten minutes, `make load ARGS='--only tags limited'` a part of
+`make load` measures all of this in ten to fifteen minutes, `ARGS='--only tags limited'` a part of
 it, `ARGS='--times 3'` each load three times; `ARGS=--quick` only shows that all of it works, and
 writes nothing. `ARGS='--soak 30'` lets releases fail and be killed for so many minutes besides.
 """
