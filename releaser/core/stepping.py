@@ -216,11 +216,14 @@ class Stepper:
                         one.before,
                         line_of(wanted, candidate.wanted, candidate.tagged),
                     )
-                    steps.append(((wanted.width, level[image.name]), step))
+                    rank = (wanted.width, level[image.name])
+                    steps.append(((rank, not wanted.names_version), step))
         first = self._upload_stage + 1
-        stages = {rank: first + n for n, rank in enumerate(sorted({rank for rank, _ in steps}))}
+        ranks = sorted({rank for (rank, _), _ in steps})
+        stages = {rank: first + n for n, rank in enumerate(ranks)}
         steps.sort(key=lambda ranked: ranked[0])
-        return list(_in_turn(PlannedStep(step, stage=stages[rank]) for rank, step in steps))
+        planned = (PlannedStep(step, stage=stages[rank]) for (rank, _), step in steps)
+        return list(_first_alone(planned))
 
     def _tag_source(self, image: ImagePlan, one: ReferencePlan) -> Reference:
         """What a public tag is read from: a reference of its repository with the content."""
@@ -234,15 +237,18 @@ class Stepper:
         return public.reference if public else one.reference
 
 
-def _in_turn(steps: Iterable[PlannedStep]) -> Iterable[PlannedStep]:
-    """The tags of an image that never move one after another: of two releases at once, the one
-    that writes the first of them decides which content all of them name."""
-    last: dict[tuple[str, str], str] = {}
+def _first_alone(steps: Iterable[PlannedStep]) -> Iterable[PlannedStep]:
+    """The tags of an image that never move: the first one, and when it is written all others.
+
+    The first names the version where any does (a commit is not what two releases dispute): of two
+    releases at once, the one that writes it decides which content all of them name. Were they
+    written at once, each might win some of them.
+    """
+    first: dict[tuple[str, str], str] = {}
     for one in steps:
         if isinstance(one.step, TagStep) and one.step.kind is TagKind.IMMUTABLE:
-            place = (one.step.image, one.step.registry)
-            yield replace(one, needs=(last[place],) if place in last else ())
-            last[place] = one.key
+            decides = first.setdefault((one.step.image, one.step.registry), one.key)
+            yield one if decides == one.key else replace(one, needs=(decides,))
         else:
             yield one
 

@@ -73,6 +73,8 @@ class Version:
         return isinstance(other, Version) and self._semver() == other._semver()
 
     def __lt__(self, other: Version) -> bool:
+        if not self.prerelease and not other.prerelease:  # nearly all, and a history has thousands
+            return (self.major, self.minor, self.patch) < (other.major, other.minor, other.patch)
         return bool(self._semver() < other._semver())
 
     def __hash__(self) -> int:

@@ -17,6 +17,7 @@ from releaser.engines import docker_answers, docker_inscriptions
 from releaser.engines.docker_client import Connection, header_value
 from releaser.engines.docker_credentials import Login
 from releaser.engines.docker_errors import failed, translated
+from releaser.engines.docker_lanes import PAUSES, Lane, Lanes, is_limit
 from releaser.engines.docker_push import PushStream, broken_off
 from releaser.engines.docker_stream import Transfer, Transfers
 from releaser.errors import EngineError, RegistryError, ReleaserError, SetupError
@@ -29,6 +30,7 @@ NAMES_PER_CALL = 200
 _BACKOFF_SECONDS = (1.5, 6.0, 22.0)
 """The longest pauses between tries; each is a random part of one ("full jitter")."""
 _REFUSALS = (401, 403, 404)
+_ONE_BY_ONE = "its uploads go one after another from now on"
 
 Pause = Callable[[threading.Event, float], object]
 """Waits so many seconds, or until the event is set."""
@@ -48,6 +50,7 @@ class DockerEngine:
         self._pause = pause or threading.Event.wait
         self._idle_seconds = idle_seconds or PUSH_IDLE_SECONDS
         self._transfers = Transfers()
+        self._lanes = Lanes()
 
     def check(self) -> EngineFacts:
         """What answers; raises :class:`SetupError` where nothing does."""
@@ -168,23 +171,65 @@ class DockerEngine:
     def push(self, reference: Reference, listener: Listener) -> None:
         """Upload what ``reference`` names; up to four tries where the fault may pass.
 
+        To a registry that takes no more requests for the moment, pushes go one after another, each
+        with up to fifteen tries in about a minute.
+
         Raises:
             RegistryError: the registry refused or did not answer, or nothing moved for two minutes.
             EngineError: the engine has no such image, or the push was cancelled.
             SetupError: the registry wants a login, or the login at hand cannot be read.
         """
+        lane = self._lanes.to(reference.repository.registry)
         with self._transfers.begin() as transfer:
-            for attempt in range(1, PUSH_TRIES + 1):
-                try:
-                    self._push_once(reference, listener, transfer)
-                except RegistryError as error:
-                    _stop_if_cancelled(reference, transfer)
-                    if not error.retryable or attempt == PUSH_TRIES:
-                        raise
-                    self._wait(attempt, error, listener, transfer)
-                    _stop_if_cancelled(reference, transfer)
-                else:
-                    return
+            if not lane.narrow and self._freely(reference, listener, transfer, lane):
+                return
+            with lane.turn(lambda: transfer.cancelled.is_set() or lane.closed):
+                self._squeeze(reference, listener, transfer, lane)
+
+    def _freely(
+        self, reference: Reference, listener: Listener, transfer: Transfer, lane: Lane
+    ) -> bool:
+        """Push beside others; whether it is done, or the registry's limit has ended it."""
+        try:
+            self._persist(reference, listener, transfer)
+        except RegistryError as error:
+            if not is_limit(error):
+                raise
+            if lane.narrowed():
+                listener.on(Notice(f"{error.message}; {_ONE_BY_ONE}"))
+            return False
+        return True
+
+    def _squeeze(
+        self, reference: Reference, listener: Listener, transfer: Transfer, lane: Lane
+    ) -> None:
+        """Push through a limit: alone, and each time a little further."""
+        for attempt, seconds in enumerate(PAUSES, 1):
+            if not lane.closed:
+                self._pause(transfer.cancelled, seconds)
+            _stop_if_cancelled(reference, transfer)
+            try:
+                self._persist(reference, listener, transfer)
+            except RegistryError as error:
+                lane.closed |= is_limit(error) and attempt == len(PAUSES)
+                if lane.closed or not is_limit(error):
+                    raise
+            else:
+                return
+
+    def _persist(self, reference: Reference, listener: Listener, transfer: Transfer) -> None:
+        """Push, and again after faults that may pass; a registry's limit is not one of them."""
+        for attempt in range(1, PUSH_TRIES + 1):
+            try:
+                self._push_once(reference, listener, transfer)
+            except RegistryError as error:
+                _stop_if_cancelled(reference, transfer)
+                if not error.retryable or is_limit(error) or attempt == PUSH_TRIES:
+                    raise
+                self._wait(attempt, error, listener, transfer)
+                _stop_if_cancelled(reference, transfer)
+            else:
+                return
 
     def _push_once(self, reference: Reference, listener: Listener, transfer: Transfer) -> None:
         headers = {"X-Registry-Auth": header_value(self._login(reference))}

@@ -16,6 +16,7 @@ from typing import Any
 from releaser.core.events import StepProgress
 from releaser.core.oci import Reference
 from releaser.engines.docker_errors import clean
+from releaser.engines.docker_lanes import TOO_MANY
 from releaser.engines.docker_stream import Record, error_of
 from releaser.errors import EngineError, RegistryError, ReleaserError, SetupError
 from releaser.interfaces import Listener
@@ -36,6 +37,7 @@ _TRANSIENT = re.compile(
     r"|manifests? (?:blob unknown|are missing)",
     re.IGNORECASE,
 )
+_LIMITED = re.compile(r"toomanyrequests|too many requests", re.IGNORECASE)
 _ABSENT = re.compile(
     r"does not exist locally|tag does not exist|no such image|image not known", re.IGNORECASE
 )
@@ -108,8 +110,8 @@ def _failure(
     retryable: bool = False,
     hint: str | None = None,
 ) -> RegistryError:
-    if status == 429:
-        reason = "TOOMANYREQUESTS"
+    if status == 429 or (status is None and _LIMITED.search(cause)):
+        reason = TOO_MANY
     return RegistryError(
         f"cannot push {reference}: {cause}",
         status=status,
