@@ -1,8 +1,8 @@
 """Filters that a checkout itself brings along: programs that git would run on its files.
 
-Those of the user and of the system are in force, and Git LFS wherever it is set up: actions/checkout
-does it in the checkout. What else a checkout's own configuration names is a program of whoever
-wrote that, and none of it is run: the files that it is about look modified then.
+Those of the user and of the system are in force, and Git LFS wherever it is set up, which
+actions/checkout does in the checkout. What else a configuration of the checkout names is a program
+of whoever wrote that, and none of it is run: the files that it is about look modified then.
 """
 
 from __future__ import annotations
