@@ -25,6 +25,7 @@ from releaser.cli import (
     versions,
 )
 from releaser.cli.errors import format_error
+from releaser.cli.machine import machine_error
 from releaser.cli.usage import Grouped, usage_error
 from releaser.errors import InternalError, InterruptedRunError, ReleaserError
 
@@ -126,10 +127,11 @@ def _forget_stdout() -> None:
 
 
 def _translated(error: Exception) -> ReleaserError:
-    """The command line parser's complaint in our shape; anything else is a bug of ours."""
+    """What the command line's parser or the machine complains of, in our shape; else our bug."""
     usage = usage_error(error, [command.name or "" for command in app.registered_commands])
-    if usage is not None:
-        return usage
+    known = usage or machine_error(error)
+    if known is not None:
+        return known
     bug = InternalError(
         f"a bug of releaser: {type(error).__name__}: {error}",
         hint="please report it with the output of --debug",

@@ -13,7 +13,7 @@ from releaser.cli.options import EngineName
 from releaser.cli.secrecy import Remembered, keep_secret, redactor
 from releaser.core.facts import EngineFacts
 from releaser.core.spec import Spec
-from releaser.errors import SpecError
+from releaser.errors import SetupError, SpecError
 from releaser.interfaces import Builder, Contexts, Engine
 from releaser.pipeline import Adapters, Project
 
@@ -52,10 +52,12 @@ def load_project(
 
     Raises:
         SpecError: there is no such file, or it or its lock is wrong.
+        SetupError: the working folder is gone.
     """
     from releaser import loader
 
-    path = file if file is not None else loader.find_spec(Path.cwd())
+    here = _working_folder()
+    path = file if file is not None else loader.find_spec(here)
     text = loader.read_spec(path)
     shown = shown_path(path)
     root = Path(os.path.abspath(path)).parent  # noqa: PTH100 - a symlinked file stays where it is
@@ -66,6 +68,7 @@ def load_project(
         return loader.load(text, shown, project=called, variables=given, environment=os.environ)
 
     loaded = read(text)
+    loader.check_links(loaded.spec, root, loaded.location)
     lock = loader.lock_path(root / path.name)
     found = loader.read_lock(lock, shown_path(lock))
     project = Project(
@@ -92,6 +95,17 @@ def shown_path(path: Path) -> str:
     """A path as errors show it: relative to the working folder where that is no detour."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative
+
+
+def _working_folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise SetupError(
+            "the working folder cannot be used",
+            details=(("cause", (error.strerror or str(error)).lower()),),
+            hint="it may have been removed: go to one that is there",
+        ) from None
 
 
 def _variable(item: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from releaser.core.plan import ImagePlan, Mode, PlannedStep, ReferencePlan, TagA
 from releaser.core.rebuild import Build, Copy, Decision, Push, Reuse, is_always_built
 from releaser.core.record import record_reference
 from releaser.core.resolve import IMAGE_SCHEMES, ResolvedImage
-from releaser.core.spec import KEEP_ALL, Keeping, is_remote
+from releaser.core.spec import KEEP_ALL, Keeping, is_remote, rooted
 from releaser.core.steps import (
     Base,
     BuildStep,
@@ -162,8 +162,8 @@ class Stepper:
             pull=spec.pull and self.world.asked,
             shm_size=spec.shm_size,
             provenance=spec.provenance,
-            cache_from=spec.cache_from,
-            cache_to=spec.cache_to,
+            cache_from=tuple(rooted(cache, self.root) for cache in spec.cache_from),
+            cache_to=tuple(rooted(cache, self.root) for cache in spec.cache_to),
         )
 
     def _secrets(self, image: ResolvedImage) -> tuple[Secret, ...]:

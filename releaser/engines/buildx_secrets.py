@@ -18,7 +18,8 @@ def missing(step: BuildStep, environment: Mapping[str, str]) -> Iterator[SetupEr
         if secret.env is not None and secret.env not in environment:
             yield _absent(step, secret, f"variable {secret.env}, which is not set")
         if secret.file is not None and not Path(secret.file).is_file():
-            yield _absent(step, secret, f"file {secret.file}, which does not exist")
+            wrong = "is no file" if Path(secret.file).exists() else "does not exist"
+            yield _absent(step, secret, f"file {secret.file}, which {wrong}")
     if "default" in step.ssh and not environment.get("SSH_AUTH_SOCK"):
         yield SetupError(
             f'image "{step.image}" needs an SSH agent, and SSH_AUTH_SOCK is not set',

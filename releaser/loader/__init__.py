@@ -1,8 +1,8 @@
 """``images.yaml`` as a checked :class:`Spec`, with a place for everything in it.
 
 :func:`load` is pure: bytes and variables in, a :class:`Loaded` or one :class:`SpecError` with every
-complaint out. :func:`find_spec`, :func:`read_spec` and :func:`read_lock` are all that touches the
-disk.
+complaint out. :func:`find_spec`, :func:`read_spec`, :func:`check_links` and :func:`read_lock`
+are all that touches the disk.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from releaser.core.spec import SCHEMA_VERSION, Spec, problems
 from releaser.errors import Location, SpecError
 from releaser.loader.complaints import find, from_models, from_problems, together
 from releaser.loader.files import find_spec, read_below, read_spec
+from releaser.loader.links import check_links
 from releaser.loader.lock_file import load_lock, lock_path, lock_text, read_lock
 from releaser.loader.plain_secrets import secret_concerns
 from releaser.loader.resolve import Layers, Notes, Renderer, merged
@@ -28,6 +29,7 @@ from releaser.loader.yaml_tree import Map, Node, Null, Text, parse
 
 __all__ = [
     "Loaded",
+    "check_links",
     "find_spec",
     "load",
     "load_lock",

@@ -106,6 +106,8 @@ class DockerConfig:
 
     def _read(self) -> Mapping[str, object]:
         try:
+            if self._path.is_fifo():  # opening it would wait for ever
+                raise self._broken("it is no regular file")
             with self._path.open("rb") as file:
                 content = file.read(MAX_CONFIG + 1)
         except FileNotFoundError:
