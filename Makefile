@@ -7,7 +7,7 @@ PYTEST := . .engine/env && .venv/bin/python -m pytest
 AT_ONCE ?= -n 3 --dist loadgroup
 ARGS ?=
 
-.PHONY: help engine demo test test-all bench lint down
+.PHONY: help engine demo test test-all bench load lint down
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ test-all: ## run all tests
 bench: ## measure against docker buildx bake (ARGS='--quick', '--sizes 50 --pairs 5', …)
 	@.ci/engine >/dev/null
 	@. .engine/env && .venv/bin/python -m benchmarks.bench --write docs/benchmarks.md $(ARGS)
+
+load: ## measure many images, many tags, limits, large layers (ARGS='--quick', '--only tags', …)
+	@.ci/engine >/dev/null
+	@. .engine/env && .venv/bin/python -m benchmarks.load --write docs/load.md $(ARGS)
 
 lint: ## check style, types and the layers
 	@.ci/engine venv

@@ -15,9 +15,11 @@ from releaser.core.events import BuildResult, Event
 from releaser.core.facts import ContextFacts, EngineFacts, LocalImage, SourceFacts
 from releaser.core.git_tags import TagTemplate
 from releaser.core.history import History
+from releaser.core.inscriptions import Inscription
 from releaser.core.lock import Offer
 from releaser.core.oci import Digest, Flaw, Manifest, Platform, Reference, Repository, Tag
-from releaser.core.steps import BuildStep
+from releaser.core.redaction import NO_SECRETS_SOUGHT, Sought
+from releaser.core.steps import BuildStep, Secret
 
 
 class Listener(Protocol):
@@ -82,6 +84,14 @@ class Engine(Protocol):
 
     def name(self, image_id: Digest, references: Sequence[Reference]) -> None:
         """Give an image in the store further references."""
+
+    def inscriptions(self, reference: Reference) -> tuple[Inscription, ...]:
+        """What an image in the store says besides its files, for every platform that it has.
+
+        Variables, labels, commands, history, and what attestations say; all that a push of
+        ``reference`` would make readable without a layer being opened. Raises
+        :class:`EngineError` where there is no such image or the engine would not say.
+        """
 
     def push(self, reference: Reference, listener: Listener) -> None:
         """Upload what ``reference`` names. Any error in the stream is a :class:`RegistryError`."""
@@ -214,6 +224,24 @@ class _NoJournal:
 
 
 NO_JOURNAL: Journal = _NoJournal()
+
+
+class Secrets(Protocol):
+    """The values of the secrets that builds are given, as far as they are at hand."""
+
+    def sought(self, secrets: Sequence[Secret]) -> Sought:
+        """What to look for where none of ``secrets`` may be; values are known to it alone."""
+
+
+class _NoSecrets:
+    """Knows none: for runs that build nothing, and for tests."""
+
+    def sought(self, secrets: Sequence[Secret]) -> Sought:  # noqa: ARG002
+        """Nothing."""
+        return NO_SECRETS_SOUGHT
+
+
+NO_SECRETS: Secrets = _NoSecrets()
 
 
 class SourceRepository(Protocol):

@@ -25,13 +25,25 @@ MAX_BYTES = 8 * 1024 * 1024
 
 
 class FileJournal:
-    """A journal in a file, which several runs may append to at once; each line names its run."""
+    """A journal in a file, which several runs may append to at once; each line names its run.
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+    ``hide`` takes secrets out of what went wrong.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], float] = time.time,
+        hide: Callable[[str], str] = str,
+    ) -> None:
         self.path = path
+        self._hide = hide
         self.run = secrets.token_hex(4)
         self._clock = clock
         self._lock = threading.Lock()
+        self._syncing = threading.Lock()
+        self._written = self._synced = 0
+        self._lost: tuple[int, OSError] | None = None
         self._file: IO[bytes] | None = None
 
     def open(self, version: str | None) -> None:
@@ -71,19 +83,40 @@ class FileJournal:
     def end(self, key: str, reference: Reference, error: str | None) -> None:
         """See :class:`releaser.interfaces.Journal`."""
         outcome = "failed" if error else "done"
-        why = error[:500] if error else None
+        why = self._hide(error)[:500] if error else None
         self._write({"event": outcome, "step": key, "reference": str(reference), "error": why})
 
     def _write(self, entry: dict[str, str | None]) -> None:
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._clock()))
         line = json.dumps({"at": at, "run": self.run, **entry}) + "\n"
-        with self._lock:
-            try:
-                if self._file is not None:
-                    self._file.write(line.encode())
-                    os.fsync(self._file.fileno())
-            except OSError as error:
-                raise _failure(self.path, error) from error
+        if self._file is None:
+            return
+        try:
+            with self._lock:
+                self._file.write(line.encode())
+                self._written += 1
+                own = self._written
+            self._sync(self._file, own)
+        except OSError as error:
+            raise _failure(self.path, error) from error
+
+    def _sync(self, file: IO[bytes], own: int) -> None:
+        """Return when the line with the number ``own`` is on the disk.
+
+        Lines that came while another one was synced are synced together; the system says only once
+        that this failed, so that it has failed for all of them.
+        """
+        with self._syncing:
+            if self._lost and own <= self._lost[0]:
+                raise self._lost[1]
+            if self._synced < own:
+                reached = self._written
+                try:
+                    os.fsync(file.fileno())
+                except OSError as error:
+                    self._lost = (reached, error)
+                    raise
+                self._synced = reached
 
 
 def _make_folder(folder: Path) -> None:

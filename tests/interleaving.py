@@ -1,140 +1,238 @@
-"""Runs that take turns at a registry in every order: each call to it is a point of one of them.
+"""Every order in which the calls of several runs can come to a registry, each tried.
 
-The functions under test are the real ones. They run in threads of which only one moves at a time,
-and only from one call to the next, so that an order can be replayed.
+The functions under test are the real ones. A run is a function of what the registry answers, so its
+next call is found by running it anew with the answers that it had; no threads, no time. What can
+happen next depends on the registry and on each run's answers alone. So orders that lead to the same
+state are one from there on: states are visited once, and orders only counted.
+
+One thing is left out because it changes nothing: where a run reads by digest what is there, it goes
+on at once. Nothing here deletes, so that answer is the same for ever and nobody is touched by it.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from random import Random
 
+from releaser.core.oci import Manifest, Reference
+from releaser.errors import ReleaserError
 from tests.fakes.registry import FakeRegistry
 
 Run = Callable[[object], None]
-POINTS = ("put", "digest", "tags", "manifest")
+"""Calls the registry that it is given, and does the same whenever it is answered the same."""
+
+SETTLED = ("digest", "manifest", "labels")
+"""Reads whose answer, once it is there, never changes if they ask for a digest."""
 
 
-@dataclass
-class _Turn:
-    """One run: where it waits, what it has seen, and how it ended."""
+@dataclass(frozen=True)
+class Ask:
+    """A call that a run is about to make."""
 
-    begin: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-    seen: list[Hashable] = field(default_factory=list)
-    over: bool = False
-    killed: bool = False
-    error: BaseException | None = None
+    method: str
+    arguments: tuple[Hashable, ...]
+    named: tuple[tuple[str, Hashable], ...]
 
 
-class Killed(BaseException):
-    """The process is gone."""
+class _NextError(BaseException):
+    """Ends a run where it makes a call whose answer is not known."""
+
+    def __init__(self, ask: Ask) -> None:
+        super().__init__(ask)
+        self.ask = ask
 
 
-class _Seat:
-    """The registry as one run sees it: before every call it waits for its turn."""
+class _Replay:
+    """A registry that gives the answers that it was given."""
 
-    def __init__(self, inner: FakeRegistry, turn: _Turn, back: threading.Semaphore) -> None:
-        self._inner, self._turn, self._back = inner, turn, back
+    def __init__(self, answers: Sequence[object]) -> None:
+        self._answers = iter(answers)
 
-    def __getattr__(self, name: str) -> object:
-        found = getattr(self._inner, name)
-        if name not in POINTS:
-            return found
-
-        def called(*arguments: object, **named: object) -> object:
-            self._back.release()
-            self._turn.begin.acquire()
-            if self._turn.killed:
-                raise Killed
-            answer = found(*arguments, **named)
-            self._turn.seen.append((name, str(arguments), str(answer)))
-            return answer
+    def __getattr__(self, method: str) -> object:
+        def called(*arguments: Hashable, **named: Hashable) -> object:
+            ask = Ask(method, arguments, tuple(sorted(named.items())))
+            for answer in self._answers:
+                if isinstance(answer, ReleaserError):
+                    raise answer.with_traceback(None)
+                return answer
+            raise _NextError(ask)
 
         return called
 
 
-class Table:
-    """A registry, and the runs that sit around it."""
+@dataclass(eq=False)
+class Point:
+    """A run that waits before its next call, ``ask``, or is over and maybe has failed."""
 
-    def __init__(self, registry: FakeRegistry, runs: Sequence[Run]) -> None:
-        self.registry = registry
-        self._back = threading.Semaphore(0)
-        self.turns = [_Turn() for _ in runs]
-        for run, turn in zip(runs, self.turns, strict=True):
-            seat = _Seat(registry, turn, self._back)
-            threading.Thread(target=self._run, args=(run, seat, turn), daemon=True).start()
-            self._back.acquire()  # until it stands before its first call
+    run: Run
+    answers: tuple[object, ...] = ()
+    ask: Ask | None = None
+    error: BaseException | None = None
+    onward: dict[Hashable, Point] = field(default_factory=dict)
 
-    def _run(self, run: Run, seat: _Seat, turn: _Turn) -> None:
+    def __post_init__(self) -> None:
         try:
-            run(seat)
-        except Killed:
-            pass
+            self.run(_Replay(self.answers))
+        except _NextError as stopped:
+            self.ask = stopped.ask
         except BaseException as error:  # noqa: BLE001 - the test looks at it
-            turn.error = error
-        turn.over = True
-        self._back.release()
+            self.error = error
 
-    def move(self, number: int, *, kill: bool = False) -> None:
-        """Let one run do its next call, and go on until it stands before another."""
-        turn = self.turns[number]
-        turn.killed = kill
-        turn.begin.release()
-        self._back.acquire()
+    def answered(self, answer: object) -> Point:
+        """The point that an answer leads to."""
+        key = _key(answer)
+        if key not in self.onward:
+            self.onward[key] = Point(self.run, (*self.answers, answer))
+        return self.onward[key]
+
+
+def _key(answer: object) -> Hashable:
+    if isinstance(answer, Manifest):
+        return answer.digest
+    if isinstance(answer, Mapping):
+        return tuple(sorted(answer.items()))
+    if isinstance(answer, ReleaserError):
+        return type(answer), str(answer)
+    assert isinstance(answer, Hashable)
+    return answer
+
+
+@dataclass(eq=False)
+class World:
+    """What registries hold at one moment, and what comes of each call then."""
+
+    registry: FakeRegistry
+    after: dict[Ask, tuple[object, World]] = field(default_factory=dict)
+    steps: dict[Point, tuple[World, Point]] = field(default_factory=dict)
+    """What comes of a run's next call: known once, since it comes up in many states."""
 
     @property
-    def waiting(self) -> list[int]:
-        """The runs that are not over."""
-        return [number for number, turn in enumerate(self.turns) if not turn.over]
-
-    def state(self) -> Hashable:
-        """All that can decide about what happens from here on."""
-        return (*(tuple(turn.seen) for turn in self.turns), str(sorted(self._tags())))
-
-    def _tags(self) -> list[tuple[str, str]]:
-        return [(str(key), str(value)) for key, value in self.registry.named().items()]
+    def tags(self) -> dict[str, str]:
+        """What every tag names."""
+        return self.registry.named()
 
 
-def every_end(make: Callable[[], Table]) -> Iterator[Table]:
-    """A table for every end that the runs can come to, whatever their order.
+State = tuple[World, tuple[Point, ...], int]
+"""What registries hold, where each run is, and how many may still die."""
 
-    Orders that lead to the same state are the same from there on, and tried once.
+
+@dataclass(frozen=True)
+class End:
+    """An end that runs came to in a number of ``orders``; what failed, run by run."""
+
+    registry: FakeRegistry
+    errors: tuple[BaseException | None, ...]
+    orders: int
+
+
+class Exploration:
+    """All that can come of some runs at a registry.
+
+    ``again`` says for runs that may die, by number, who then takes their place; ``deaths`` how
+    often that may happen at all, before any call of theirs.
     """
-    seen: set[Hashable] = set()
-    ahead: list[tuple[int, ...]] = [()]
-    while ahead:
-        order = ahead.pop()
-        table = make()
-        for number in order:
-            table.move(number)
-        while True:
-            state = table.state()
-            if state in seen:
+
+    def __init__(
+        self,
+        registry: FakeRegistry,
+        runs: Sequence[Run],
+        *,
+        again: Mapping[int, Run] | None = None,
+        deaths: int = 0,
+    ) -> None:
+        self._worlds: dict[Hashable, World] = {}
+        self._again = {number: Point(run) for number, run in (again or {}).items()}
+        self.states = 0
+        self.orders = 0
+        self._ends: Counter[tuple[World, tuple[Point, ...]]] = Counter()
+        world = self._known(registry)
+        points = tuple(self._settled(world, Point(run)) for run in runs)
+        self._explore((world, points, deaths))
+
+    def ends(self) -> Iterator[End]:
+        """Each end that differs from the others in what registries hold or in what failed."""
+        found: Counter[tuple[World, tuple[str, ...]]] = Counter()
+        errors: dict[tuple[str, ...], tuple[BaseException | None, ...]] = {}
+        for (world, points), orders in self._ends.items():
+            said = tuple(f"{type(one.error)} {one.error}" for one in points)
+            errors.setdefault(said, tuple(one.error for one in points))
+            found[world, said] += orders
+        for (world, said), orders in found.items():
+            yield End(world.registry, errors[said], orders)
+
+    def moved(self) -> set[str]:
+        """The tags that at any moment of any order named something, and then something else."""
+        found = set()
+        for world in self._worlds.values():
+            before = world.tags
+            for _, later in world.after.values():
+                if later is not world:
+                    now = later.tags
+                    found |= {tag for tag in before if now.get(tag) != before[tag]}
+        return found
+
+    def _explore(self, first: State) -> None:
+        """Step by step: each round has the states that so many calls lead to."""
+        layer: dict[State, int] = {first: 1}
+        while layer:
+            self.states += len(layer)
+            following: Counter[State] = Counter()
+            for state, orders in layer.items():
+                steps = list(self._steps(state))
+                for step in steps:
+                    following[step] += orders
+                if not steps:
+                    self._ends[state[:2]] += orders
+                    self.orders += orders
+            layer = following
+
+    def _steps(self, state: State) -> Iterator[State]:
+        """What can happen next: each run's next call, and each death."""
+        world, points, deaths = state
+        for number, point in enumerate(points):
+            if point.ask is None:
+                continue
+            later, here = world.steps.get(point) or self._step(world, point, point.ask)
+            yield later, (*points[:number], here, *points[number + 1 :]), deaths
+            if deaths and number in self._again:
+                here = self._settled(world, self._again[number])
+                yield world, (*points[:number], here, *points[number + 1 :]), deaths - 1
+
+    def _step(self, world: World, point: Point, ask: Ask) -> tuple[World, Point]:
+        answer, later = self._call(world, ask)
+        world.steps[point] = later, self._settled(later, point.answered(answer))
+        return world.steps[point]
+
+    def _settled(self, world: World, point: Point) -> Point:
+        """The same run where it has read what can be read at any time."""
+        while point.ask is not None and _is_settled(point.ask):
+            answer, _ = self._call(world, point.ask)
+            if answer is None or isinstance(answer, ReleaserError):
                 break
-            seen.add(state)
-            if not table.waiting:
-                yield table
-                break
-            first, *others = table.waiting
-            ahead.extend((*order, other) for other in others)
-            order = (*order, first)
-            table.move(first)
-        _leave(table)
+            point = point.answered(answer)
+        return point
+
+    def _call(self, world: World, ask: Ask) -> tuple[object, World]:
+        if ask not in world.after:
+            registry = world.registry.twin()
+            answer: object
+            try:
+                answer = getattr(registry, ask.method)(*ask.arguments, **dict(ask.named))
+            except ReleaserError as error:
+                answer = error
+            world.after[ask] = answer, self._known(registry)
+        return world.after[ask]
+
+    def _known(self, registry: FakeRegistry) -> World:
+        held = registry.repositories.items()
+        key = frozenset(
+            (name, frozenset(one.tags.items()), frozenset(one.manifests), frozenset(one.blobs))
+            for name, one in held
+        )
+        return self._worlds.setdefault(key, World(registry))
 
 
-def some_ends(make: Callable[[], Table], random: Random, count: int) -> Iterator[Table]:
-    """Tables for as many orders, each drawn anew."""
-    for _ in range(count):
-        table = make()
-        while table.waiting:
-            table.move(random.choice(table.waiting))
-        yield table
-
-
-def _leave(table: Table) -> None:
-    """End the threads that still wait."""
-    for number in table.waiting:
-        while not table.turns[number].over:
-            table.move(number, kill=True)
+def _is_settled(ask: Ask) -> bool:
+    place = ask.arguments[0] if ask.arguments else None
+    return ask.method in SETTLED and isinstance(place, Reference) and place.digest is not None

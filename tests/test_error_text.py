@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from releaser.cli.errors import format_error, printable, read_source
+from releaser.cli.errors import format_error, read_source
+from releaser.core.harmless import printable
 from releaser.errors import EngineError, Location, SetupError, SpecError
 
 

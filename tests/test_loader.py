@@ -207,10 +207,14 @@ def test_layers_are_looked_through_in_order() -> None:
         ("secrets: {a: {env: A}}", "secrets: {a: {file: b}}", {"secrets": ["id=a,file=b"]}),
         (
             "pull: yes",
-            "extra_hosts: ['a:1', 'a:2', 'a=3']",
-            {"pull": "yes", "extra_hosts": {"a": ["1", "2", "3"]}},
+            "extra_hosts: ['a:10.0.0.1', 'a:::1', 'a=host-gateway']",
+            {"pull": "yes", "extra_hosts": {"a": ["10.0.0.1", "::1", "host-gateway"]}},
         ),
-        ("extra_hosts: ['a:1']", "extra_hosts: {b: 2}", {"extra_hosts": {"a": "1", "b": "2"}}),
+        (
+            "extra_hosts: ['a:10.0.0.1']",
+            "extra_hosts: {b: 10.0.0.2}",
+            {"extra_hosts": {"a": "10.0.0.1", "b": "10.0.0.2"}},
+        ),
     ],
 )
 def test_defaults_are_merged(default: str, own: str, merged: dict[str, object]) -> None:

@@ -352,6 +352,14 @@ def test_a_tag_that_moves_meanwhile_is_not_undone(world: World) -> None:
     assert named(world)["latest"] == "?"
 
 
+def test_a_line_without_any_version_left_is_no_difference(world: World) -> None:
+    for one in ("1.5.1", "1.5.2"):
+        release(world, one)
+    for one in ("1.5.2", "1.5.1", "1.5.0"):
+        rolled_back(world, Withdraw((version(one),)))
+    assert verify(world.project, world.adapters, Check(version="1.5.2")).differences == ()
+
+
 def test_the_reason_and_the_time_are_kept(world: World) -> None:
     rolled_back(world, GoBack(version("1.4.2")), reason="it leaks")
     data = world.registry.read_record(KEPT)

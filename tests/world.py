@@ -15,7 +15,7 @@ from releaser.core.oci import Digest, Reference
 from releaser.core.plan import Mode, Plan
 from releaser.core.steps import BuildStep
 from releaser.executor import Limits, Stop
-from releaser.interfaces import Listener
+from releaser.interfaces import NO_SECRETS, Listener, Secrets
 from releaser.pipeline import (
     Adapters,
     Allowed,
@@ -96,12 +96,14 @@ class World:
         self.history = History()
         self.revisions: dict[tuple[str, str], bytes] = {}
         self.apart: dict[str, tuple[str, ...]] = {}
+        self.secrets: Secrets = NO_SECRETS
         self._contents: dict[Digest, Image] = {}
 
     def _store(self, step: BuildStep, image_id: Digest) -> None:
         content = image(f"{image_id}{self.builder.salt}", labels=dict(step.labels))
         self._contents[content.digest] = content
-        self.engine.add(content.digest, step.labels, step.names)
+        history = [f"ARG {name}={value}" for name, value in step.args]
+        self.engine.add(content.digest, step.labels, step.names, history)
 
     def _upload(self, reference: Reference, image_id: Digest, labels: Mapping[str, str]) -> None:
         assert labels[FINGERPRINT_LABEL].startswith("sha256:")
@@ -132,6 +134,7 @@ class World:
             builder=lambda _: self.builder,
             fresh_registry=lambda: self.registry,
             clock=lambda: NOW,
+            secrets=self.secrets,
         )
 
     def prepare(self, *images: str, **fields: object) -> Prepared:

@@ -19,11 +19,13 @@ from releaser.cli import (
     pruning,
     releasing,
     rolling_back,
+    secrecy,
     tagging,
     verifying,
     versions,
 )
 from releaser.cli.errors import format_error
+from releaser.cli.machine import machine_error
 from releaser.cli.usage import Grouped, usage_error
 from releaser.errors import InternalError, InterruptedRunError, ReleaserError
 
@@ -88,7 +90,8 @@ def run(arguments: Sequence[str]) -> int:
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     debug = "--debug" in arguments or bool(os.environ.get("RELEASER_DEBUG"))
     kept = [argument for argument in arguments if argument != "--debug"]
-    return guarded(lambda: _invoke(kept or ["--help"]), debug=debug)
+    with secrecy.guarded():
+        return guarded(lambda: _invoke(kept or ["--help"]), debug=debug)
 
 
 def _invoke(arguments: list[str]) -> int:
@@ -124,10 +127,11 @@ def _forget_stdout() -> None:
 
 
 def _translated(error: Exception) -> ReleaserError:
-    """The command line parser's complaint in our shape; anything else is a bug of ours."""
+    """What the command line's parser or the machine complains of, in our shape; else our bug."""
     usage = usage_error(error, [command.name or "" for command in app.registered_commands])
-    if usage is not None:
-        return usage
+    known = usage or machine_error(error)
+    if known is not None:
+        return known
     bug = InternalError(
         f"a bug of releaser: {type(error).__name__}: {error}",
         hint="please report it with the output of --debug",
@@ -143,7 +147,7 @@ def _say(error: ReleaserError, *, debug: bool) -> int:
         traceback.print_exception(error)
     try:
         sys.stdout.flush()
-        sys.stderr.write(format_error(error))
+        sys.stderr.write(format_error(secrecy.conceal(error)))
         sys.stderr.flush()
     except OSError:  # nobody listens any more; the exit code still tells
         pass

@@ -13,7 +13,8 @@ import typer
 from releaser.cli import options
 from releaser.cli.compose import adapters, load_project, shown_path
 from releaser.cli.concerns import say_concerns
-from releaser.cli.reporting import check_writable, read_bounded, write_atomically
+from releaser.cli.machine import save
+from releaser.cli.reporting import check_writable, read_bounded
 from releaser.core import template
 from releaser.core.spec.paths import check_inside
 from releaser.errors import SpecError
@@ -118,7 +119,7 @@ def _update(told: Told, path: Path, url: str | None) -> None:
             text = inserted(text, newest, before=older[0].tag if older else None, url=url)
     else:
         text = as_text(told.name, told.releases, url)
-    write_atomically(path, text)
+    save(path, text)
     sys.stderr.write(f"wrote {shown_path(path)}\n")
 
 

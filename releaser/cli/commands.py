@@ -14,9 +14,11 @@ import typer
 from releaser.cli import options
 from releaser.cli.compose import adapters, contexts, load_project
 from releaser.cli.concerns import say_concerns
+from releaser.cli.machine import save
 from releaser.cli.options import DataFormat, EngineName, Format
-from releaser.cli.reporting import check_writable, recording, write_atomically
+from releaser.cli.reporting import check_writable, recording
 from releaser.cli.running import execute, finish, limits_of, show_plan
+from releaser.cli.secrecy import redactor
 from releaser.cli.signals import handled
 from releaser.core.plan import Mode
 from releaser.errors import SpecError
@@ -73,7 +75,7 @@ def plan(
     request = Request(tuple(images or ()), only, version, offline=offline)
     prepared = prepare(project, adapters(project), request)
     if output is not None:
-        write_atomically(output, prepared.plan.to_json())
+        save(output, redactor().hide(prepared.plan.to_json()))
     sys.stdout.write(show_plan(prepared.plan, output_format))
     say_concerns(prepared.plan.concerns)
     refuse(prepared, Allowed())

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from releaser.cli.options import EngineName
+from releaser.cli.secrecy import Remembered, keep_secret, redactor
 from releaser.core.facts import EngineFacts
 from releaser.core.spec import Spec
-from releaser.errors import SpecError
+from releaser.errors import SetupError, SpecError
 from releaser.interfaces import Builder, Contexts, Engine
 from releaser.pipeline import Adapters, Project
 
 if TYPE_CHECKING:
+    from releaser.core.redaction import Redactor
     from releaser.engines.docker_client import Connection
     from releaser.engines.docker_engine import Pause
     from releaser.registries.retry import Clock, Patience
@@ -54,10 +56,12 @@ def load_project(
 
     Raises:
         SpecError: there is no such file, or it or its lock is wrong.
+        SetupError: the working folder is gone.
     """
     from releaser import loader
 
-    path = file if file is not None else loader.find_spec(Path.cwd())
+    here = _working_folder()
+    path = file if file is not None else loader.find_spec(here)
     text = loader.read_spec(path)
     shown = shown_path(path)
     root = Path(os.path.abspath(path)).parent  # noqa: PTH100 - a symlinked file stays where it is
@@ -77,9 +81,10 @@ def load_project(
         )
 
     loaded = read(text, loader.DiskFiles(root))
+    loader.check_links(loaded.spec, root, loaded.location)
     lock = loader.lock_path(root / path.name)
     found = loader.read_lock(lock, shown_path(lock))
-    return Project(
+    project = Project(
         loaded.spec,
         str(root),
         loaded.location,
@@ -91,6 +96,8 @@ def load_project(
         document=loaded.document,
         origin=loaded.origin,
     )
+    keep_secret(project)
+    return project
 
 
 def contexts() -> Contexts:
@@ -104,6 +111,17 @@ def shown_path(path: Path) -> str:
     """A path as errors show it: relative to the working folder where that is no detour."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative
+
+
+def _working_folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise SetupError(
+            "the working folder cannot be used",
+            details=(("cause", (error.strerror or str(error)).lower()),),
+            hint="it may have been removed: go to one that is there",
+        ) from None
 
 
 def _variable(item: str) -> tuple[str, str]:
@@ -124,16 +142,21 @@ def adapters(
 
     Where ``fresh``, caches between us and the registries are passed by.
     """
+    from releaser.registries.credentials import DockerConfig
     from releaser.registries.distribution import Distribution
+    from releaser.secret_values import SecretsAtHand
     from releaser.sources.context import DiskContexts
     from releaser.sources.git import GitSource
 
     waiting = WAITING.get()
-    docker = _Docker(waiting)
+    known = redactor()
+    docker = _Docker(waiting, known)
+    logins = Remembered(DockerConfig.from_environment, known)
 
     def registry() -> Distribution:
         return Distribution(
             insecure=insecure_hosts(project.spec),
+            logins=logins,
             patience=waiting.patience,
             clock=waiting.clock,
             idle=waiting.idle,
@@ -147,6 +170,7 @@ def adapters(
         fresh_registry=registry,
         engine=lambda: docker.engine,
         builder=lambda facts: docker.builder(facts, engine, builder),
+        secrets=SecretsAtHand(os.environ),
     )
 
 
@@ -162,8 +186,8 @@ def insecure_hosts(spec: Spec) -> frozenset[str]:
 class _Docker:
     """The Docker Engine of the environment, connected to when it is first asked for."""
 
-    def __init__(self, waiting: Waiting) -> None:
-        self._waiting = waiting
+    def __init__(self, waiting: Waiting, known: Redactor) -> None:
+        self._waiting, self._redactor = waiting, known
 
     @cached_property
     def connection(self) -> Connection:
@@ -188,11 +212,16 @@ class _Docker:
             from releaser.engines.buildx import Buildx
 
             store = facts.containerd_store
-            return Buildx(environment=os.environ, builder=builder, containerd_store=store)
+            return Buildx(
+                environment=os.environ,
+                builder=builder,
+                containerd_store=store,
+                redactor=self._redactor,
+            )
         if builder:
             raise SpecError(
                 "--builder needs docker buildx", hint="install buildx, or leave --builder out"
             )
         from releaser.engines.docker_api import DockerApi
 
-        return DockerApi(self.connection)
+        return DockerApi(self.connection, redactor=self._redactor)

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 
-from releaser.cli.errors import printable
 from releaser.core.facts import Concern
+from releaser.core.harmless import printable
 
 
 def say_concerns(concerns: Iterable[Concern]) -> None:

@@ -9,7 +9,8 @@
     hint: did you mean "tags"?
 
 What comes from outside (file names, values, build output) cannot play tricks on a terminal or on a
-CI runner: control characters are shown as escapes, and no line of it stands at a margin.
+CI runner: control characters are shown as escapes, no line of it stands at a margin, and words that
+a runner obeys wherever they stand are broken.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from releaser.core.harmless import printable
 from releaser.errors import Location, ReleaserError, SpecError, StepError
 
 MAX_SOURCE = 1 << 20
@@ -113,26 +115,6 @@ def _excerpt(at: Location | None, sources: _Sources) -> Iterator[str]:
     number = str(at.line)
     yield f"  {number} | {shown}".rstrip()
     yield f"  {' ' * len(number)} | {' ' * _columns(before)}^"
-
-
-def printable(text: str) -> str:
-    """``text`` on one line, with nothing in it that a terminal would act on.
-
-    Tabs and line breaks become spaces; other control characters, and those that turn the direction
-    of text, are shown as ``\\x1b`` or ``\\u202e``.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_shown(character) for character in text)
-
-
-def _shown(character: str) -> str:
-    if character in "\t\r\n":
-        return " "
-    if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}:
-        code = ord(character)
-        return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
-    return character
 
 
 def _columns(text: str) -> int:

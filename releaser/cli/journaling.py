@@ -6,6 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from releaser.cli.secrecy import redactor
 from releaser.core.resolve import ResolvedImage
 from releaser.interfaces import Contexts, Journal
 from releaser.journal import FOLDER, NAME, FileJournal
@@ -18,7 +19,7 @@ def opened(path: Path | None, prepared: Prepared, world: Adapters) -> Journal:
     Raises:
         SetupError: it cannot be written.
     """
-    found = FileJournal(path or _usual(prepared, world))
+    found = FileJournal(path or _usual(prepared, world), hide=redactor().hide)
     found.open(prepared.plan.version)
     return found
 
@@ -32,7 +33,8 @@ def opened_beside(path: Path | None, root: str) -> Journal:
         SetupError: it cannot be written.
     """
     beside = Path(root) / FOLDER
-    found = FileJournal(path or (beside / NAME if beside.is_dir() else _of_user(root)))
+    place = path or (beside / NAME if beside.is_dir() else _of_user(root))
+    found = FileJournal(place, hide=redactor().hide)
     found.open(None)
     return found
 

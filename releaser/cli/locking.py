@@ -13,9 +13,10 @@ import typer
 
 from releaser.cli import options
 from releaser.cli.compose import adapters, load_project, shown_path
-from releaser.cli.errors import printable
+from releaser.cli.machine import save
 from releaser.cli.options import DataFormat
-from releaser.cli.reporting import check_writable, write_atomically
+from releaser.cli.reporting import check_writable
+from releaser.core.harmless import printable
 from releaser.core.lock import Difference, Kind
 from releaser.errors import SpecError
 from releaser.pipeline import Project, Request, check_lock, relock
@@ -57,7 +58,7 @@ def lock(
     if relocked.differences or project.lock is None:
         from releaser.loader import lock_text
 
-        write_atomically(path, lock_text(relocked.lock))
+        save(path, lock_text(relocked.lock))
     _show(path, relocked.differences, DONE, output_format, current=True)
     return 0
 

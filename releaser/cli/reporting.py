@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from releaser.cli.secrecy import hidden
 from releaser.core.events import RunResult
 from releaser.core.plan import Plan
 from releaser.errors import InternalError, ReleaserError, SetupError, SpecError
@@ -68,7 +69,8 @@ def recording(command: str, report: Path | None, *, pushed: bool) -> Iterator[Re
 def _write_report(path: Path, record: Recording) -> None:
     """Write the report; that it cannot be written never hides how the run itself ended."""
     try:
-        write_atomically(path, json.dumps(as_json(record.run()), indent=2) + "\n")
+        data = hidden(as_json(record.run()))
+        write_atomically(path, json.dumps(data, indent=2) + "\n")
     except OSError as error:
         problem = f"the report cannot be written to {path}: {error.strerror}"
         if record.error is None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import replace
 
 from releaser.cli.concerns import say_concerns
 from releaser.cli.errors import format_error
 from releaser.cli.options import Format
 from releaser.cli.reporting import Recording
+from releaser.cli.secrecy import conceal, redactor
 from releaser.cli.signals import Signals
+from releaser.core.events import Event, Notice, StepProgress
 from releaser.core.plan import Plan
 from releaser.errors import ReleaserError, SetupError
 from releaser.executor import Limits
@@ -54,13 +58,35 @@ def execute(
 ) -> None:
     """Run a plan with its progress on stderr; the record gets the result."""
     say_concerns(plan.concerns)
-    with progress(plan, verbose=verbose) as listener:
+    with progress(plan, verbose=verbose) as shown:
+        listener = Discreet(shown, redactor().hide)
         signals.running = True
         record.result = run_plan(
             prepared, plan, world, builder, listener, limits, signals.stop, rollback=rollback
         )
         signals.running = False
     record.error = record.result.error
+    for one in record.result.records.values():
+        if one.error is not None:
+            conceal(one.error)
+
+
+class Discreet:
+    """A listener that is told no secrets; lines of output have none when they come."""
+
+    def __init__(self, inner: Listener, hide: Callable[[str], str]) -> None:
+        self._inner, self._hide = inner, hide
+
+    def on(self, event: Event) -> None:
+        """Pass on what may be said."""
+        match event:
+            case Notice(message, hint):
+                event = Notice(self._hide(message), self._hide(hint) if hint else None)
+            case StepProgress(activity=str(activity)):
+                event = replace(event, activity=self._hide(activity))
+            case _:
+                pass
+        self._inner.on(event)
 
 
 def progress(plan: Plan, *, verbose: bool) -> AbstractContextManager[Listener]:
@@ -74,7 +100,7 @@ def progress(plan: Plan, *, verbose: bool) -> AbstractContextManager[Listener]:
         return LiveProgress(Console(stderr=True), len(plan.steps))
     from releaser.reports.progress import PlainProgress
 
-    images = tuple(image.name for image in plan.images)
+    images = tuple(dict.fromkeys(one.step.image for one in plan.steps))
     return nullcontext(PlainProgress(sys.stderr, images, verbose=verbose))
 
 

@@ -12,6 +12,11 @@ from releaser.core.spec.nearest import nearest
 from releaser.errors import SpecError
 
 _NO_COMMAND = re.compile(r"no such command ['\"](.*?)['\"]")
+_NUMBERS = (
+    (r"Input should be greater than or equal to (\S+)", r"it must be \1 or more"),
+    (r"Input should be less than or equal to (\S+)", r"it must be \1 or less"),
+    (r"Input should be a valid integer.*", "it must be a whole number"),
+)
 _NOISE = re.compile(r"Value error, | ?\(Possible options: .*\)$| Did you mean .*\?$")
 
 
@@ -37,13 +42,20 @@ def usage_error(error: Exception, commands: Sequence[str]) -> SpecError | None:
     say = getattr(error, "format_message", None)
     if not callable(say):
         return None
-    message = _NOISE.sub("", str(say()).strip()).rstrip(".")
+    message = _in_words(_NOISE.sub("", str(say()).strip()).rstrip("."))
     message = message[:1].lower() + message[1:]
     found = SpecError(
         message, hint=_did_you_mean(error, message, commands) or _where_to_look(error)
     )
     found.__cause__ = error
     return found
+
+
+def _in_words(message: str) -> str:
+    """A complaint about a number without the words of the library that checks numbers."""
+    for pattern, words in _NUMBERS:
+        message = re.sub(pattern, words, message)
+    return message
 
 
 def _did_you_mean(error: Exception, message: str, commands: Sequence[str]) -> str | None:

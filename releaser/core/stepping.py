@@ -15,7 +15,7 @@ from releaser.core.plan import ImagePlan, Mode, PlannedStep, ReferencePlan, TagA
 from releaser.core.rebuild import Build, Copy, Decision, Push, Reuse, is_always_built
 from releaser.core.record import record_reference
 from releaser.core.resolve import IMAGE_SCHEMES, ResolvedImage
-from releaser.core.spec import KEEP_ALL, Keeping, is_remote
+from releaser.core.spec import KEEP_ALL, Keeping, is_remote, rooted
 from releaser.core.steps import (
     Base,
     BuildStep,
@@ -96,14 +96,17 @@ class Stepper:
         self, candidate: Candidate, image: ImagePlan, registries: Iterable[str]
     ) -> Iterable[PushStep]:
         """An upload to each registry: under the fingerprint's tag, or else under a public one."""
+        secrets = self._secrets(candidate.image)
         for registry in registries:
             if self.keeping.tags:
                 again = is_always_built(self.decisions[candidate.name])
                 reference = candidate.published[registry]
-                yield PushStep(image.name, registry, reference, overwrite=again)
+                yield PushStep(image.name, registry, reference, overwrite=again, secrets=secrets)
             elif public := _first_public(image, registry):
                 reference, before = public.reference, public.before
-                yield PushStep(image.name, registry, reference, public.kind, before)
+                yield PushStep(
+                    image.name, registry, reference, public.kind, before, secrets=secrets
+                )
 
     def _names(self, candidate: Candidate) -> tuple[Reference, ...]:
         """What the engine calls an image: also by its public names, where it is kept or uploaded
@@ -151,9 +154,7 @@ class Stepper:
                 for base in image.bases
             ),
             contexts=tuple(self._contexts(image)),
-            secrets=tuple(
-                Secret(one.id, one.env, self._absolute(one.file)) for one in spec.secrets
-            ),
+            secrets=self._secrets(image),
             ssh=spec.ssh,
             extra_hosts=spec.extra_hosts,
             network=spec.network,
@@ -161,8 +162,14 @@ class Stepper:
             pull=spec.pull and self.world.asked,
             shm_size=spec.shm_size,
             provenance=spec.provenance,
-            cache_from=spec.cache_from,
-            cache_to=spec.cache_to,
+            cache_from=tuple(rooted(cache, self.root) for cache in spec.cache_from),
+            cache_to=tuple(rooted(cache, self.root) for cache in spec.cache_to),
+        )
+
+    def _secrets(self, image: ResolvedImage) -> tuple[Secret, ...]:
+        """The secrets of an image, with absolute paths."""
+        return tuple(
+            Secret(one.id, one.env, self._absolute(one.file)) for one in image.spec.secrets
         )
 
     def _absolute(self, path: str | None) -> str | None:
@@ -209,11 +216,14 @@ class Stepper:
                         one.before,
                         line_of(wanted, candidate.wanted, candidate.tagged),
                     )
-                    steps.append(((wanted.width, level[image.name]), step))
+                    rank = (wanted.width, level[image.name])
+                    steps.append(((rank, not wanted.names_version), step))
         first = self._upload_stage + 1
-        stages = {rank: first + n for n, rank in enumerate(sorted({rank for rank, _ in steps}))}
+        ranks = sorted({rank for (rank, _), _ in steps})
+        stages = {rank: first + n for n, rank in enumerate(ranks)}
         steps.sort(key=lambda ranked: ranked[0])
-        return list(_in_turn(PlannedStep(step, stage=stages[rank]) for rank, step in steps))
+        planned = (PlannedStep(step, stage=stages[rank]) for (rank, _), step in steps)
+        return list(_first_alone(planned))
 
     def _tag_source(self, image: ImagePlan, one: ReferencePlan) -> Reference:
         """What a public tag is read from: a reference of its repository with the content."""
@@ -227,15 +237,18 @@ class Stepper:
         return public.reference if public else one.reference
 
 
-def _in_turn(steps: Iterable[PlannedStep]) -> Iterable[PlannedStep]:
-    """The tags of an image that never move one after another: of two releases at once, the one
-    that writes the first of them decides which content all of them name."""
-    last: dict[tuple[str, str], str] = {}
+def _first_alone(steps: Iterable[PlannedStep]) -> Iterable[PlannedStep]:
+    """The tags of an image that never move: the first one, and when it is written all others.
+
+    The first names the version where any does (a commit is not what two releases dispute): of two
+    releases at once, the one that writes it decides which content all of them name. Were they
+    written at once, each might win some of them.
+    """
+    first: dict[tuple[str, str], str] = {}
     for one in steps:
         if isinstance(one.step, TagStep) and one.step.kind is TagKind.IMMUTABLE:
-            place = (one.step.image, one.step.registry)
-            yield replace(one, needs=(last[place],) if place in last else ())
-            last[place] = one.key
+            decides = first.setdefault((one.step.image, one.step.registry), one.key)
+            yield one if decides == one.key else replace(one, needs=(decides,))
         else:
             yield one
 

@@ -124,6 +124,7 @@ class PushStep:
     It goes under its fingerprint's tag, which nobody else uses; where that may not be kept, under
     the first of its public tags: ``kind`` is that tag's, and ``before`` the digest that it was seen
     to have. With ``overwrite`` it goes up even where there is something under its fingerprint.
+    None of its ``secrets`` may be in it.
     """
 
     image: str
@@ -132,6 +133,7 @@ class PushStep:
     kind: TagKind | None = None
     before: Digest | None = None
     overwrite: bool = False
+    secrets: tuple[Secret, ...] = ()
 
     @property
     def key(self) -> str:

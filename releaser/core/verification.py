@@ -181,12 +181,18 @@ def _naming(claim: Claim, named: Named, first: Digest | None, found: Found) -> I
 
 
 def _expected(claim: Claim, first: Digest | None, found: Found) -> tuple[Digest | None, str]:
-    """The digest that a reference should name, and the version that says so in a line."""
+    """The digest that a reference should name, and the version that says so in a line.
+
+    A line for which no version is left may name anything: there is nowhere to put it.
+    """
     own = claim.digest or first
     out = found.out.get((claim.image, claim.registry))
-    version = line_version(claim, out) if out else None
-    if out is None or version is None:
+    if out is None:
         return own, ""
+    version = line_version(claim, out)
+    if version is None:
+        is_line = claim.wanted is not None and claim.wanted.is_line
+        return (None if is_line else own), ""
     if claim.wanted is not None and version == claim.wanted.version:
         return own or out.digests.get(version), str(version)
     return out.digests.get(version), str(version)

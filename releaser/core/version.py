@@ -1,6 +1,7 @@
 """Versions: their order, and the one that a commit gets from the tags of its history.
 
-The order and the grammar are those of Semantic Versioning 2.0.0, read by the ``semver`` library.
+The order and the grammar are those of Semantic Versioning 2.0.0, read by the ``semver`` library;
+its order is worked out anew with every comparison, and a repository may have 100,000 tags.
 Between two tags a commit gets a prerelease that sorts after the last tag and before the next
 release, and that names the distance and the commit: three commits after ``v1.2.3`` it is
 ``1.2.4-dev.3.gabc1234``; after ``v1.3.0-rc.1`` it is ``1.3.0-rc.1.dev.3.gabc1234``.
@@ -66,17 +67,25 @@ class Version:
         build = f"+{self.build}" if self.build else ""
         return f"{self.core}{prerelease}{build}"
 
-    def _semver(self) -> semver.Version:
-        return semver.Version(self.major, self.minor, self.patch, self.prerelease)
+    @property
+    def precedence(self) -> tuple[int, int, int, bool, tuple[tuple[bool, int, str], ...]]:
+        """What versions are sorted by (Semantic Versioning 2.0.0, item 11)."""
+        parts = tuple(map(_identifier, self.prerelease.split("."))) if self.prerelease else ()
+        return self.major, self.minor, self.patch, not parts, parts
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Version) and self._semver() == other._semver()
+        return isinstance(other, Version) and self.precedence == other.precedence
 
     def __lt__(self, other: Version) -> bool:
-        return bool(self._semver() < other._semver())
+        return self.precedence < other.precedence
 
     def __hash__(self) -> int:
         return hash((self.major, self.minor, self.patch, self.prerelease))
+
+
+def _identifier(text: str) -> tuple[bool, int, str]:
+    """A part of a prerelease: numbers come before words."""
+    return (False, int(text), "") if text.isdigit() else (True, 0, text)
 
 
 def between_tags(last: Version | None, distance: int, commit: str) -> Version:

@@ -20,15 +20,17 @@ from pathlib import Path
 
 from releaser.core.events import BuildCancelled, BuildFailed, BuildResult, Built, Notice
 from releaser.core.oci import Digest
+from releaser.core.redaction import Redactor
 from releaser.core.steps import BuildStep
 from releaser.engines import bake_file, buildx_failure
 from releaser.engines.buildx_plugin import available
 from releaser.engines.buildx_process import Child, IdleError
-from releaser.engines.buildx_secrets import Mask, missing
+from releaser.engines.buildx_secrets import missing
 from releaser.engines.buildx_solve import Solve
 from releaser.engines.rawjson import RecordStream
 from releaser.errors import EngineError, ReleaserError, SetupError, SpecError
 from releaser.interfaces import Listener
+from releaser.secret_values import values_of
 
 BATCH = 10
 """Images in one solve: more make it dearer for each, fewer start more programs (decision 9)."""
@@ -73,7 +75,8 @@ class Buildx:
 
     ``environment`` is what the programs see; values of secrets reach them in no other way.
     ``builder`` is the name of a buildx builder, ``containerd_store`` how the engine keeps images,
-    ``idle_limit`` the seconds after which a program that says nothing counts as hung.
+    ``idle_limit`` the seconds after which a program that says nothing counts as hung, ``redactor``
+    what takes secrets out of its output; it learns those of the builds.
     """
 
     name = "buildx"
@@ -87,7 +90,9 @@ class Buildx:
         containerd_store: bool = False,
         batch_size: int = BATCH,
         idle_limit: float = 1800.0,
+        redactor: Redactor | None = None,
     ) -> None:
+        self._redactor = redactor or Redactor()
         kept = {k: v for k, v in environment.items() if not k.startswith(_LEFT_OUT)}
         self._environment = kept | _SETTINGS
         self._docker = docker
@@ -180,8 +185,9 @@ class Buildx:
         self, batch: Sequence[BuildStep], listener: Listener, run: _Run
     ) -> tuple[Mapping[str, Digest] | None, Solve]:
         """Run bake once: the digest of each target, or ``None`` where it did not succeed."""
-        mask = Mask.of(batch, self._environment)
-        solve = Solve(batch, bake_file.target_names(batch), mask.hide)
+        secrets = (secret for step in batch for secret in step.secrets)
+        self._redactor.learn(*values_of(secrets, self._environment))
+        solve = Solve(batch, bake_file.target_names(batch), self._redactor.hide)
         with contextlib.ExitStack() as stack:
             with _room():
                 place = tempfile.TemporaryDirectory(prefix="releaser-bake-")
@@ -266,7 +272,10 @@ class Buildx:
                 if isinstance(result, dict) and key in result
             }
         except (OSError, ValueError, AttributeError, TypeError, RecursionError, ReleaserError):
-            raise EngineError("docker buildx succeeded but left no legible result") from None
+            raise EngineError(
+                "docker buildx succeeded but left no legible result",
+                hint="look whether docker buildx is a wrapper, or an old release of it",
+            ) from None
 
 
 @contextlib.contextmanager
@@ -290,7 +299,10 @@ def _inline(cache: str) -> bool:
 
 def _built(step: BuildStep, image_id: Digest | None, solve: Solve) -> Built:
     if image_id is None:
-        raise EngineError(f'docker buildx does not say what it built for "{step.image}"')
+        raise EngineError(
+            f'docker buildx does not say what it built for "{step.image}"',
+            hint="look whether the builder in use puts images into the engine: docker buildx ls",
+        )
     instructions = solve.instructions(step.image)
     cached = sum(part.cached for part in instructions)
     return Built(step.image, image_id, cached, len(instructions), solve.seconds(step.image))

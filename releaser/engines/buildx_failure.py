@@ -31,6 +31,9 @@ _TRANSIENT = re.compile(
     r"|error reading from server|client connection is closing|code = Unavailable"
 )
 
+_OLD = re.compile(r"unknown flag|unknown shorthand flag|progress mode|is not a docker command")
+_OLD_HINT = "install a newer buildx: 0.13 is the first that tells its progress as JSON"
+
 
 def transient(solve: Solve, batch: Sequence[BuildStep]) -> bool:
     """Whether the engine gave up on the solve and may do better when it is asked again."""
@@ -63,9 +66,10 @@ def failures(
 
 def engine_failure(solve: Solve) -> EngineError:
     """The error of a solve that failed without any image being to blame."""
+    error = _last_error(solve)
     return EngineError(
-        f"docker buildx gave up: {_shortened(_NOISE.sub('', _last_error(solve)), 300)}",
-        hint="check that the engine runs: docker info",
+        f"docker buildx gave up: {_shortened(_NOISE.sub('', error), 300)}",
+        hint=_OLD_HINT if _OLD.search(error) else "check that the engine runs: docker info",
         output=solve.plain[-40:],
     )
 

@@ -49,6 +49,8 @@ def _config_folder(environment: Mapping[str, str]) -> Path | None:
 
 
 def _extra_folders(config: Path) -> list[str]:
+    if not config.is_file():
+        return []
     try:
         with config.open("rb") as file:
             settings = json.loads(file.read(_LARGEST_CONFIG))

@@ -10,22 +10,14 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from releaser.core.events import StepProgress
+from releaser.core.harmless import harmless
 from releaser.core.steps import BuildStep
-from releaser.engines.rawjson import (
-    LONGEST_LINE,
-    LineSplitter,
-    Log,
-    Plain,
-    Record,
-    Status,
-    Vertex,
-    clean,
-    printed,
-)
+from releaser.engines.output_lines import Hide, OutputLines
+from releaser.engines.rawjson import Log, Plain, Record, Status, Vertex, clean
 
 OUTPUT_LINES = 40
 """How many of the last lines that a vertex printed are kept for an error."""
@@ -55,7 +47,7 @@ class Part:
     began: float | None = None
     ended: float | None = None
     output: deque[str] = field(default_factory=lambda: deque(maxlen=OUTPUT_LINES))
-    pending: dict[int, LineSplitter] = field(default_factory=dict)
+    pending: dict[int, OutputLines] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -75,18 +67,18 @@ def cancelled(error: str) -> bool:
 
 
 class Solve:
-    """One run of bake, as its progress tells it. ``mask`` hides the values of secrets in output."""
+    """One run of bake, as its progress tells it. ``hide`` takes secrets out of text."""
 
     def __init__(
         self,
         batch: Sequence[BuildStep],
         targets: Mapping[str, str],
-        mask: Callable[[str], str] = str,
+        hide: Hide = str,
     ) -> None:
         self._images = {target: image for image, target in targets.items()}
         self._single = batch[0].image if len(batch) == 1 else None
         self._upstreams = upstreams(batch)
-        self._mask = mask
+        self._hide = hide
         self._parts: dict[str, Part] = {}
         self._plain: deque[str] = deque(maxlen=_PLAIN_LINES)
 
@@ -100,7 +92,7 @@ class Solve:
             case Status():
                 self._status(record)
             case Plain(text):
-                self._plain.append(self._mask(clean(text)))
+                self._plain.append(self._hide(clean(text)))
 
     @property
     def plain(self) -> tuple[str, ...]:
@@ -154,7 +146,7 @@ class Solve:
         part.cached |= vertex.cached
         part.began, part.ended = vertex.began or part.began, vertex.ended or part.ended
         if not part.error or cancelled(part.error):  # another image may only hear of the end
-            part.error = vertex.error or part.error
+            part.error = self._hide(harmless(vertex.error)) or part.error
         if vertex.completed:
             yield from self._flush(part)
         if vertex.started and _worth_telling(place, text):
@@ -164,7 +156,7 @@ class Solve:
         """The image, the place in it (``build 2/5``, ``internal``) and the text of a vertex."""
         match = _NAME.fullmatch(name)
         place, text = (match[1], match[2]) if match else ("", name)
-        text = self._mask(clean(" ".join(text.split())))
+        text = self._hide(clean(" ".join(text.split())))
         if self._single is not None:
             return self._single, place, text
         target, _, place = place.partition(" ")
@@ -181,19 +173,19 @@ class Solve:
     def _log(self, log: Log) -> Iterator[StepProgress]:
         part = self._parts.get(log.vertex)
         if part is not None:
-            lines = part.pending.setdefault(log.stream, LineSplitter(LONGEST_LINE))
+            lines = part.pending.setdefault(log.stream, OutputLines(self._hide))
             yield from self._print(part, lines.feed(log.data))
 
     def _flush(self, part: Part) -> Iterator[StepProgress]:
         for lines in part.pending.values():
             yield from self._print(part, lines.end())
 
-    def _print(self, part: Part, lines: Sequence[bytes]) -> Iterator[StepProgress]:
+    def _print(self, part: Part, lines: Sequence[str]) -> Iterator[StepProgress]:
+        part.output.extend(lines)
+        owners = [(f"build:{image}", image) for image in self._owners(part)]
         for line in lines:
-            text = self._mask(printed(line))
-            part.output.append(text)
-            for image in self._owners(part):
-                yield StepProgress(f"build:{image}", image, line=text)
+            for key, image in owners:
+                yield StepProgress(key, image, line=line)
 
     def _status(self, status: Status) -> None:
         part = self._parts.get(status.vertex)

@@ -17,13 +17,13 @@ from releaser.core.oci import Digest
 from releaser.core.steps import BuildStep
 from releaser.engines.buildx_causes import hinted
 from releaser.engines.buildx_where import Where
-from releaser.engines.docker_errors import clean, clean_line
+from releaser.engines.docker_errors import clean
 from releaser.engines.docker_stream import Record, error_of
+from releaser.engines.output_lines import Hide, OutputLines
 from releaser.errors import EngineError, SpecError
 from releaser.interfaces import Listener
 
 OUTPUT_LINES = 40
-_MAX_PENDING = 1 << 16
 _STEP = re.compile(r"Step (\d+)/(\d+) : (.*)", re.DOTALL)
 _CACHED = " ---> Using cache"
 _NOISE = re.compile(
@@ -52,23 +52,6 @@ _KILLED = "137 is SIGKILL: most often memory ran out; give the engine more, or b
 
 
 @dataclass
-class _Lines:
-    """Whole lines out of pieces of output; an endless one is cut."""
-
-    rest: str = ""
-
-    def feed(self, text: str) -> Sequence[str]:
-        *lines, self.rest = (self.rest + text).split("\n")
-        if len(self.rest) > _MAX_PENDING:
-            lines, self.rest = [*lines, self.rest], ""
-        return lines
-
-    def end(self) -> Sequence[str]:
-        rest, self.rest = self.rest, ""
-        return [rest] if rest else []
-
-
-@dataclass
 class _Step:
     """The step under way: its number (0: none yet), its text, whether it has been announced."""
 
@@ -79,18 +62,25 @@ class _Step:
 
 @dataclass
 class BuildStream:
-    """Reads the records of one build; ``instructions`` are those of the Dockerfile as sent."""
+    """Reads the records of one build; ``instructions`` are those of the Dockerfile as sent.
+
+    ``hide`` takes secrets out of text.
+    """
 
     step: BuildStep
     instructions: Sequence[Instruction]
     listener: Listener
+    hide: Hide = str
     output: deque[str] = field(default_factory=lambda: deque(maxlen=OUTPUT_LINES))
     _at: _Step = field(default_factory=_Step)
-    _lines: _Lines = field(default_factory=_Lines)
+    _lines: OutputLines = field(init=False)
     _total: int = 0
     _image: str | None = None
     _busy: int = 0
     _cached: int = 0
+
+    def __post_init__(self) -> None:
+        self._lines = OutputLines(self.hide)
 
     def read(self, records: Iterable[Record]) -> BuildResult:
         """Read to the end, also behind a complaint, and say what became of the build."""
@@ -117,6 +107,7 @@ class BuildStream:
 
     def failed(self, complaint: str) -> BuildFailed:
         """The failure for what the engine complains of."""
+        complaint = self.hide(complaint)
         code = _EXIT.fullmatch(complaint.strip())
         message = f"{_shortened(self._at.text, 200)} exited with {code[1]}" if code else complaint
         where = self._where(complaint)
@@ -164,7 +155,7 @@ class BuildStream:
             self._announce_step(cached=True)
         elif self._at.announced or text != "\n":
             self._announce_step()
-            self._print(self._lines.feed(text))
+            self._print(self._lines.feed(text.encode("utf-8", "replace")))
 
     def _is_next(self, number: int, total: int) -> bool:
         self._total = self._total or total
@@ -179,7 +170,7 @@ class BuildStream:
         self._pause()
         # The id so far is that of the stage before.
         self._image = None
-        self._at = _Step(number, " ".join(clean(text).split()), announced=False)
+        self._at = _Step(number, self.hide(" ".join(clean(text).split())), announced=False)
 
     def _announce_step(self, *, cached: bool = False) -> None:
         """The step is told when its first record shows whether the cache has it."""
@@ -198,9 +189,9 @@ class BuildStream:
 
     def _print(self, lines: Iterable[str]) -> None:
         for line in lines:
-            if text := clean_line(line):
-                self.output.append(text)
-                self.listener.on(StepProgress(self.step.key, self.step.image, line=text))
+            if line:
+                self.output.append(line)
+                self.listener.on(StepProgress(self.step.key, self.step.image, line=line))
 
 
 def _shortened(text: str, length: int) -> str:

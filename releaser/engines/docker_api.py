@@ -12,6 +12,7 @@ from typing import IO
 
 from releaser.core.events import BuildCancelled, BuildFailed, BuildResult, Built
 from releaser.core.oci import Digest, Platform, Reference
+from releaser.core.redaction import Redactor
 from releaser.core.steps import BuildStep
 from releaser.engines.classic_context import packed
 from releaser.engines.classic_dockerfile import BUILDX_HINT, ClassicDockerfile, prepare, problems
@@ -42,8 +43,15 @@ class DockerApi:
     batch_size = 1
     at_once = 8
 
-    def __init__(self, connection: Connection, *, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        idle_seconds: float = IDLE_SECONDS,
+        redactor: Redactor | None = None,
+    ) -> None:
         self._connection = connection
+        self._hide = (redactor or Redactor()).hide
         self._idle_seconds = idle_seconds
         self._transfers = Transfers()
 
@@ -99,7 +107,7 @@ class DockerApi:
         try:
             text = read_dockerfile(step.dockerfile)
             dockerfile = prepare(step, text, sources(step, built), self._platform)
-            stream = BuildStream(step, dockerfile.instructions, listener)
+            stream = BuildStream(step, dockerfile.instructions, listener, self._hide)
             result = self._run(step, dockerfile, stream, transfer)
         except _GaveUpError:
             if not transfer.cancelled.is_set():

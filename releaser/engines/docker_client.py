@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from releaser.core.facts import EngineFacts
-from releaser.core.oci import Platform
+from releaser.engines import docker_answers
 from releaser.engines.docker_config import DockerConfig, load_config
 from releaser.engines.docker_credentials import Credentials, Login
 from releaser.engines.docker_endpoint import Endpoint, Tls, find_endpoint
@@ -32,7 +32,6 @@ CALL_SECONDS = 60
 _OLDEST = "1.24"
 _MAX_ERROR = 1 << 16
 _MAX_ANSWER = 1 << 20
-_CONTAINERD = ["driver-type", "io.containerd.snapshotter.v1"]
 
 
 def connect(
@@ -73,10 +72,7 @@ def _client(endpoint: Endpoint) -> docker.DockerClient:
 
 
 def _version(probe: docker.APIClient) -> str:
-    answer: object = probe.version(api_version=False)
-    if isinstance(answer, dict) and isinstance(answer.get("ApiVersion"), str):
-        return str(answer["ApiVersion"])
-    raise ValueError("what answers is not a Docker engine")
+    return docker_answers.api_version(probe.version(api_version=False))
 
 
 def _trust_nothing_else(session: requests.Session) -> None:
@@ -111,6 +107,8 @@ def _unreachable(endpoint: Endpoint) -> Callable[[str, str, BaseException], Rele
 def _hint(endpoint: Endpoint, cause: str) -> str:
     if cause == "permission denied":
         return "let your user reach it: sudo usermod -aG docker $USER, then log in again"
+    if "API versions below" in cause:
+        return f"upgrade the engine: the oldest API that is spoken here is {_OLDEST}"
     if endpoint.scheme == "ssh":
         host = endpoint.url.removeprefix("ssh://")
         return f"check that ssh {host} docker version works without a password"
@@ -148,13 +146,14 @@ class Connection:
 
     def facts(self) -> EngineFacts:
         """What the engine says of itself; foreign exceptions come through."""
-        version, info = self.client.version(), self.client.info()
-        # Only the kernel's name of the machine tells the variants of 32-bit ARM apart.
-        variant = {"armv6l": "v6", "armv7l": "v7"}.get(str(info.get("Architecture")))
-        platform = Platform.canonical(str(version["Os"]), str(version["Arch"]), variant)
-        containerd = _CONTAINERD in (info.get("DriverStatus") or ())
-        free = self._free(str(info.get("DockerRootDir") or ""))
-        return EngineFacts(str(version["Version"]), str(platform), containerd, free)
+        version: object = self.client.version()
+        info: object = self.client.info()
+        return EngineFacts(
+            docker_answers.release(version),
+            str(docker_answers.platform(version, info)),
+            docker_answers.containerd_store(info),
+            self._free(docker_answers.root_folder(info)),
+        )
 
     def _free(self, root: str) -> int | None:
         """The bytes left on the engine's disk, where that is a disk of this machine."""

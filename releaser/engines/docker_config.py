@@ -81,8 +81,10 @@ def read_bounded(file: Path) -> bytes | None:
     """The content of a small file, ``None`` where it does not exist.
 
     Raises:
-        SetupError: it cannot be read, or holds more than a megabyte.
+        SetupError: it cannot be read, is no regular file, or holds more than a megabyte.
     """
+    if file.exists() and not (file.is_file() or file.is_dir()):
+        raise broken(file, "it is no regular file")  # opening a FIFO would wait for ever
     try:
         with file.open("rb") as stream:
             content = stream.read(MAX_SIZE + 1)

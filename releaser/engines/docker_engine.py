@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from releaser.core.events import Notice
 from releaser.core.facts import EngineFacts, LocalImage
+from releaser.core.inscriptions import Inscription
 from releaser.core.lock import Offer
-from releaser.core.oci import Digest, Platform, Reference
+from releaser.core.oci import Digest, Reference
+from releaser.engines import docker_answers, docker_inscriptions
 from releaser.engines.docker_client import Connection, header_value
 from releaser.engines.docker_credentials import Login
 from releaser.engines.docker_errors import failed, translated
+from releaser.engines.docker_lanes import PAUSES, Lane, Lanes, is_limit
 from releaser.engines.docker_push import PushStream, broken_off
 from releaser.engines.docker_stream import Transfer, Transfers
-from releaser.errors import EngineError, RegistryError, ReleaserError, SetupError, SpecError
+from releaser.errors import EngineError, RegistryError, ReleaserError, SetupError
 from releaser.interfaces import Listener
 
 PUSH_TRIES = 4
 PUSH_IDLE_SECONDS = 120.0
 RESOLVE_SECONDS = 30.0
 NAMES_PER_CALL = 200
-_BACKOFF_SECONDS = (1.0, 4.0, 15.0)
+_BACKOFF_SECONDS = (1.5, 6.0, 22.0)
+"""The longest pauses between tries; each is a random part of one ("full jitter")."""
 _REFUSALS = (401, 403, 404)
+_ONE_BY_ONE = "its uploads go one after another from now on"
 
 Pause = Callable[[threading.Event, float], object]
 """Waits so many seconds, or until the event is set."""
@@ -45,6 +50,7 @@ class DockerEngine:
         self._pause = pause or threading.Event.wait
         self._idle_seconds = idle_seconds or PUSH_IDLE_SECONDS
         self._transfers = Transfers()
+        self._lanes = Lanes()
 
     def check(self) -> EngineFacts:
         """What answers; raises :class:`SetupError` where nothing does."""
@@ -73,9 +79,8 @@ class DockerEngine:
 
     def _listed(self, label: str, filters: dict[str, str | list[str]]) -> tuple[LocalImage, ...]:
         with translated("cannot list the images in the Docker engine"):
-            found = self._connection.client.api.images(filters=filters)
-            labelled = (item for item in found if label in (item.get("Labels") or {}))
-            return tuple(sorted((_local(item, label) for item in labelled), key=_by_id))
+            answer: object = self._connection.client.api.images(filters=filters)
+            return tuple(sorted(docker_answers.images(answer, label), key=_by_id))
 
     def resolve(self, reference: Reference) -> Digest | None:
         """The digest that a base image has now.
@@ -92,11 +97,10 @@ class DockerEngine:
     def offered(self, reference: Reference) -> Offer | None:
         """What the registry has now, as the engine sees it; ``None`` where it would not say."""
         answer, _ = self._look_up(reference)
-        digest = _described_digest(answer)
+        digest = docker_answers.registry_digest(answer)
         if answer is None or digest is None:
             return None
-        platforms = {Platform.described(one) for one in _items(answer.get("Platforms"))}
-        return Offer(digest, tuple(sorted((one for one in platforms if one), key=_by_text)))
+        return Offer(digest, docker_answers.platforms(answer))
 
     def resolve_stored(self, reference: Reference) -> Digest | None:
         """The digest under which the store has a base image; no registry is asked."""
@@ -105,7 +109,7 @@ class DockerEngine:
     def _in_registry(self, reference: Reference) -> tuple[Digest | None, bool]:
         """The digest in the registry, and whether the registry has refused to give one."""
         answer, refused = self._look_up(reference)
-        return _described_digest(answer), refused
+        return docker_answers.registry_digest(answer), refused
 
     def _look_up(self, reference: Reference) -> tuple[Mapping[str, Any] | None, bool]:
         """What the engine says of a reference in its registry, and whether that has refused to."""
@@ -127,7 +131,7 @@ class DockerEngine:
         image = self._inspect(reference)
         if image is None:
             return None
-        known = _references(image.get("RepoDigests"))
+        known = docker_answers.references(image.get("RepoDigests"))
         own = (one.digest for one in known if one.repository == reference.repository)
         digest = next(own, None)
         # The containerd store, where digest and id are the same, gives one to images that were
@@ -137,7 +141,7 @@ class DockerEngine:
     def local_id(self, reference: Reference) -> Digest | None:
         """The id of the image that the store calls ``reference``, ``None`` where there is none."""
         image = self._inspect(reference)
-        return Digest(str(image["Id"])) if image else None
+        return Digest(str(image["Id"])) if image is not None else None
 
     def _inspect(self, reference: Reference) -> Mapping[str, Any] | None:
         from docker.errors import NotFound
@@ -145,9 +149,10 @@ class DockerEngine:
         with translated(f"cannot look at {reference} in the Docker engine"):
             try:
                 api: Any = self._connection.client.api
-                image: Mapping[str, Any] = api.inspect_image(_named(reference))
+                image = docker_answers.described(api.inspect_image(_named(reference)))
             except NotFound:
                 return None
+            docker_answers.identity(image)
             return image
 
     def name(self, image_id: Digest, references: Sequence[Reference]) -> None:
@@ -158,26 +163,73 @@ class DockerEngine:
                     str(image_id), str(reference.repository), str(reference.tag or "latest")
                 )
 
+    def inscriptions(self, reference: Reference) -> tuple[Inscription, ...]:
+        """What an image says besides its files; one with an index is exported for it."""
+        with translated(f"cannot look into {reference} in the Docker engine"):
+            return docker_inscriptions.read(self._connection.client.api, _named(reference))
+
     def push(self, reference: Reference, listener: Listener) -> None:
         """Upload what ``reference`` names; up to four tries where the fault may pass.
+
+        To a registry that takes no more requests for the moment, pushes go one after another, each
+        with up to fifteen tries in about a minute.
 
         Raises:
             RegistryError: the registry refused or did not answer, or nothing moved for two minutes.
             EngineError: the engine has no such image, or the push was cancelled.
             SetupError: the registry wants a login, or the login at hand cannot be read.
         """
+        lane = self._lanes.to(reference.repository.registry)
         with self._transfers.begin() as transfer:
-            for attempt in range(1, PUSH_TRIES + 1):
-                try:
-                    self._push_once(reference, listener, transfer)
-                except RegistryError as error:
-                    _stop_if_cancelled(reference, transfer)
-                    if not error.retryable or attempt == PUSH_TRIES:
-                        raise
-                    self._wait(attempt, error, listener, transfer)
-                    _stop_if_cancelled(reference, transfer)
-                else:
-                    return
+            if not lane.narrow and self._freely(reference, listener, transfer, lane):
+                return
+            with lane.turn(lambda: transfer.cancelled.is_set() or lane.closed):
+                self._squeeze(reference, listener, transfer, lane)
+
+    def _freely(
+        self, reference: Reference, listener: Listener, transfer: Transfer, lane: Lane
+    ) -> bool:
+        """Push beside others; whether it is done, or the registry's limit has ended it."""
+        try:
+            self._persist(reference, listener, transfer)
+        except RegistryError as error:
+            if not is_limit(error):
+                raise
+            if lane.narrowed():
+                listener.on(Notice(f"{error.message}; {_ONE_BY_ONE}"))
+            return False
+        return True
+
+    def _squeeze(
+        self, reference: Reference, listener: Listener, transfer: Transfer, lane: Lane
+    ) -> None:
+        """Push through a limit: alone, and each time a little further."""
+        for attempt, seconds in enumerate(PAUSES, 1):
+            if not lane.closed:
+                self._pause(transfer.cancelled, seconds)
+            _stop_if_cancelled(reference, transfer)
+            try:
+                self._persist(reference, listener, transfer)
+            except RegistryError as error:
+                lane.closed |= is_limit(error) and attempt == len(PAUSES)
+                if lane.closed or not is_limit(error):
+                    raise
+            else:
+                return
+
+    def _persist(self, reference: Reference, listener: Listener, transfer: Transfer) -> None:
+        """Push, and again after faults that may pass; a registry's limit is not one of them."""
+        for attempt in range(1, PUSH_TRIES + 1):
+            try:
+                self._push_once(reference, listener, transfer)
+            except RegistryError as error:
+                _stop_if_cancelled(reference, transfer)
+                if not error.retryable or is_limit(error) or attempt == PUSH_TRIES:
+                    raise
+                self._wait(attempt, error, listener, transfer)
+                _stop_if_cancelled(reference, transfer)
+            else:
+                return
 
     def _push_once(self, reference: Reference, listener: Listener, transfer: Transfer) -> None:
         headers = {"X-Registry-Auth": header_value(self._login(reference))}
@@ -195,8 +247,7 @@ class DockerEngine:
     def _wait(
         self, attempt: int, error: RegistryError, listener: Listener, transfer: Transfer
     ) -> None:
-        longest = _BACKOFF_SECONDS[attempt - 1]
-        seconds = random.uniform(longest / 2, longest)  # noqa: S311 - spreads the load
+        seconds = _BACKOFF_SECONDS[attempt - 1] * random.random()  # noqa: S311 - spreads the load
         again = f"trying again in {seconds:.0f} s ({attempt + 1} of {PUSH_TRIES})"
         listener.on(Notice(f"{error.message}; {again}"))
         self._pause(transfer.cancelled, seconds)
@@ -218,43 +269,8 @@ def _setup(doing: str, cause: str, error: BaseException) -> ReleaserError:
     return SetupError(failed(doing, cause, error).message, hint="see docker info")
 
 
-def _local(item: Mapping[str, Any], label: str) -> LocalImage:
-    return LocalImage(
-        image_id=Digest(str(item["Id"])),
-        fingerprint=(item.get("Labels") or {}).get(label),
-        references=_references(item.get("RepoTags")),
-        digests=_references(item.get("RepoDigests")),
-    )
-
-
-def _described_digest(answer: Mapping[str, Any] | None) -> Digest | None:
-    try:
-        return Digest(str(answer["Descriptor"]["digest"])) if answer else None
-    except (SpecError, KeyError, TypeError):
-        return None
-
-
-def _items(value: object) -> Sequence[object]:
-    return value if isinstance(value, list) else ()
-
-
-def _by_text(platform: Platform) -> str:
-    return str(platform)
-
-
 def _by_id(image: LocalImage) -> Digest:
     return image.image_id
-
-
-def _references(names: Iterable[str] | None) -> tuple[Reference, ...]:
-    """The references in a list of the engine's; ``<none>`` and what is not legal are left out."""
-    found = []
-    for name in names or ():
-        try:
-            found.append(Reference.parse(name))
-        except SpecError:
-            continue
-    return tuple(found)
 
 
 def _familiar(reference: Reference) -> str:

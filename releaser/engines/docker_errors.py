@@ -9,17 +9,16 @@ no JSON.
 from __future__ import annotations
 
 import errno
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from releaser.core.harmless import harmless
 from releaser.errors import EngineError, ReleaserError
 
 MAX_TEXT = 1000
 
-# A CSI sequence, an OSC up to its end, another escape; then every other control character.
-_TERMINAL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _USERINFO = re.compile(r"(?<=://)[^/\s@\"']+@")
 _SIGNATURE = re.compile(r"(?<=\?)[^\s\"'<>]*=[^\s\"'<>]+")
 
@@ -28,7 +27,7 @@ Making = Callable[[str, str, BaseException], ReleaserError]
 
 def failed(doing: str, cause: str, _error: BaseException) -> ReleaserError:
     """``doing`` failed in the engine: what most calls want."""
-    return EngineError(f"{doing}: {cause}")
+    return EngineError(f"{doing}: {cause}", hint="check that the engine works: docker info")
 
 
 @contextmanager
@@ -48,6 +47,7 @@ def translated(doing: str, making: Making = failed) -> Iterator[None]:
 
 def _foreign() -> tuple[type[BaseException], ...]:
     import http.client
+    import tarfile
 
     import docker.credentials.errors
     import docker.errors
@@ -61,6 +61,7 @@ def _foreign() -> tuple[type[BaseException], ...]:
         requests.RequestException,
         urllib3.exceptions.HTTPError,
         http.client.HTTPException,
+        tarfile.TarError,
         OSError,
         ValueError,
         RecursionError,
@@ -82,6 +83,8 @@ def cause_of(error: BaseException) -> str:
         return clean(_SYSTEM.get(root.errno) or root.strerror or str(root))
     if _is_break(root):
         return "the connection broke off"
+    if isinstance(root, json.JSONDecodeError | RecursionError):
+        return "what it answered is not JSON"
     return clean(str(root)) or type(root).__name__
 
 
@@ -124,13 +127,6 @@ def _is_break(error: BaseException) -> bool:
 
 def clean(text: str) -> str:
     """One line fit for a terminal: no control sequences, no passwords, no signed URLs, bounded."""
-    text = _TERMINAL.sub("", text[: 4 * MAX_TEXT])
-    text = " ".join(_CONTROL.sub(" ", text).split())
+    text = " ".join(harmless(re.sub(r"[\r\n\v\f]", " ", text[: 4 * MAX_TEXT])).split())
     text = _SIGNATURE.sub("…", _USERINFO.sub("", text))
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
-
-
-def clean_line(line: str) -> str:
-    """A line of output fit for a terminal; its blanks stay."""
-    line = _CONTROL.sub("", _TERMINAL.sub("", line[: 16 * MAX_TEXT]))
-    return line if len(line) <= 4 * MAX_TEXT else line[: 4 * MAX_TEXT] + "…"

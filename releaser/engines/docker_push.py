@@ -16,6 +16,7 @@ from typing import Any
 from releaser.core.events import StepProgress
 from releaser.core.oci import Reference
 from releaser.engines.docker_errors import clean
+from releaser.engines.docker_lanes import TOO_MANY
 from releaser.engines.docker_stream import Record, error_of
 from releaser.errors import EngineError, RegistryError, ReleaserError, SetupError
 from releaser.interfaces import Listener
@@ -36,6 +37,7 @@ _TRANSIENT = re.compile(
     r"|manifests? (?:blob unknown|are missing)",
     re.IGNORECASE,
 )
+_LIMITED = re.compile(r"toomanyrequests|too many requests", re.IGNORECASE)
 _ABSENT = re.compile(
     r"does not exist locally|tag does not exist|no such image|image not known", re.IGNORECASE
 )
@@ -45,6 +47,8 @@ _UNAUTHORIZED = re.compile(
     re.IGNORECASE,
 )
 _DENIED = re.compile(r"\bdenied\b|insufficient_scope|authorization failed|forbidden", re.IGNORECASE)
+_AGAIN = "run it again; where it stays so, see the engine's log and the registry's"
+_LOOK = "see the registry's log, and what it allows in this repository"
 _PLAIN_HTTP = "server gave HTTP response to HTTPS client"
 
 
@@ -106,14 +110,14 @@ def _failure(
     retryable: bool = False,
     hint: str | None = None,
 ) -> RegistryError:
-    if status == 429:
-        reason = "TOOMANYREQUESTS"
+    if status == 429 or (status is None and _LIMITED.search(cause)):
+        reason = TOO_MANY
     return RegistryError(
         f"cannot push {reference}: {cause}",
         status=status,
         reason=reason,
         retryable=retryable,
-        hint=hint,
+        hint=hint or (_AGAIN if retryable else _LOOK),
     )
 
 
@@ -165,9 +169,9 @@ class PushStream:
         now = self._clock()
         if now < self._next:
             return
+        self._next = now + PROGRESS_SECONDS
         activity = self._activity()
         if activity != self._shown:
-            self._next = now + PROGRESS_SECONDS
             self._shown = activity
             self._listener.on(StepProgress(key="", image="", activity=activity))
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
     import requests
 
 MAX_RECORD = 1 << 20
+TOTAL_SECONDS = 12 * 3600.0
+"""How long one transfer or build may take; the time between two bytes has a limit of its own."""
 _CHUNK = 1 << 16
 
 Record = Mapping[str, Any]
+Clock = Callable[[], float]
 
 
 class Transfer:
@@ -86,9 +90,21 @@ class Transfers:
             transfer.cancel()
 
 
-def records_of(response: requests.Response) -> Iterator[Record]:
-    """The records of an answer as they come in."""
-    return records(response.iter_content(_CHUNK))
+def records_of(
+    response: requests.Response, *, total: float = TOTAL_SECONDS, clock: Clock = time.monotonic
+) -> Iterator[Record]:
+    """The records of an answer as they come in.
+
+    :raises TimeoutError: where it has no end within ``total`` seconds, however much it says.
+    """
+    return records(_in_time(response.iter_content(_CHUNK), clock() + total, clock))
+
+
+def _in_time(chunks: Iterable[bytes], end: float, clock: Clock) -> Iterator[bytes]:
+    for chunk in chunks:
+        if clock() > end:
+            raise TimeoutError("the whole exchange took too long")
+        yield chunk
 
 
 def records(chunks: Iterable[bytes]) -> Iterator[Record]:

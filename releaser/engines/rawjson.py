@@ -3,8 +3,7 @@
 Each line is one JSON object, a ``SolveStatus`` of BuildKit (its ``client/graph.go``): ``vertexes``
 are the parts of the build, each with a digest, ``logs`` what they printed (base64), ``statuses``
 what goes on inside of one. Errors of buildx itself are plain lines between them. Nothing is
-trusted: lines have a bounded length, what is no JSON stays a plain line, and text for people has no
-control character left.
+trusted: lines have a bounded length, and what is no JSON stays a plain line.
 """
 
 from __future__ import annotations
@@ -17,19 +16,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from releaser.core.harmless import harmless
+
 LONGEST_RECORD = 16 * 1024 * 1024
 """How many bytes of a line of JSON are kept; BuildKit's longest are some hundred kilobytes."""
 
-LONGEST_LINE = 4096
-"""How many bytes of a line that a build printed are kept."""
-
-_ESCAPES = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movements
-    r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"  # OSC, DCS and the like: titles, links
-    r"|\x1b[ -/]*[0-~]?"
-)
-# Control characters but the tab, and what turns the direction of text around.
-_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+LONGEST_PLAIN = 8192
+"""How many bytes of a line that is no JSON are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,17 +131,12 @@ def records(line: bytes) -> Iterator[Record]:
 def clean(text: str) -> str:
     """One line for people: without colours, control characters, and what ``\\r`` overwrote."""
     text = text.rstrip("\r\n").rpartition("\r")[2]
-    return _CONTROLS.sub("", _ESCAPES.sub("", text)).rstrip()
-
-
-def printed(line: bytes) -> str:
-    """A line of a build's output as :func:`clean` text; a cut one ends in an ellipsis."""
-    return clean(_text(line))
+    return harmless(text.replace("\n", "")).rstrip()
 
 
 def _text(line: bytes) -> str:
-    text = line[:LONGEST_LINE].decode("utf-8", "replace")
-    return text + "…" if len(line) >= LONGEST_LINE else text
+    text = line[:LONGEST_PLAIN].decode("utf-8", "replace")
+    return text + "…" if len(line) >= LONGEST_PLAIN else text
 
 
 def _object(line: bytes) -> Mapping[str, object] | None:

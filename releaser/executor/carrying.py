@@ -80,19 +80,28 @@ def attach(registry: Registry, journaled: Journaled, step: AttachStep) -> Digest
 def withdraw(registry: Registry, journaled: Journaled, step: WithdrawStep) -> Digest | None:
     """Keep a list of versions, where it is still the one that the plan was made from.
 
+    Two rollbacks may both have looked before either writes, so it is read once more afterwards.
+
     Raises:
         StepError: somebody else has changed it meanwhile.
     """
     now = registry.digest(step.reference)
     if now != step.before:
-        raise StepError(
-            f"{step.reference} was changed by another rollback meanwhile",
-            details=(("expected", str(step.before or "nothing")), ("there", str(now or "nothing"))),
-            hint="run it again: the plan is made anew from what is there",
-        )
+        raise _changed(step, now)
     with journaled.writing(step.key, step.reference, now, None):
         registry.write_record(step.reference, step.record)
-    return registry.digest(step.reference)
+    digest = registry.digest(step.reference)
+    if registry.read_record(step.reference) != step.record:
+        raise _changed(step, digest)
+    return digest
+
+
+def _changed(step: WithdrawStep, now: Digest | None) -> StepError:
+    return StepError(
+        f"{step.reference} was changed by another rollback meanwhile",
+        details=(("expected", str(step.before or "nothing")), ("there", str(now or "nothing"))),
+        hint="run it again: the plan is made anew from what is there",
+    )
 
 
 def remove(registry: Registry, journaled: Journaled, step: RemoveStep) -> None:

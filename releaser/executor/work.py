@@ -42,8 +42,18 @@ from releaser.errors import (
 )
 from releaser.executor.carrying import carry
 from releaser.executor.journaled import Journaled
+from releaser.executor.searching import Gate
 from releaser.executor.tags import TagWriter, taken
-from releaser.interfaces import NO_JOURNAL, Builder, Engine, Journal, Listener, Registry
+from releaser.interfaces import (
+    NO_JOURNAL,
+    NO_SECRETS,
+    Builder,
+    Engine,
+    Journal,
+    Listener,
+    Registry,
+    Secrets,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,7 @@ class Doers:
     engine: Engine | None = None
     builder: Builder | None = None
     journal: Journal = NO_JOURNAL
+    secrets: Secrets = NO_SECRETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +119,7 @@ class Workers:
         self._clock, self._ending = clock, ending
         self._journaled = Journaled(doers.journal, listener)
         self._tags = TagWriter(doers.registry, self._journaled)
+        self._gate = Gate(steps, doers.secrets, doers.engine, listener)
         self._ids: dict[str, Digest] = {}
 
     def build(self, keys: Sequence[str]) -> list[Done]:
@@ -155,8 +167,10 @@ class Workers:
     ) -> Done:
         match results.get(step.image):
             case Built(_, image_id) as built:
-                self._ids[step.image] = image_id
                 own = seconds if built.seconds is None else built.seconds
+                if leaked := self._leaked(step):
+                    return Done(step.key, Outcome.FAILED, own, leaked)
+                self._ids[step.image] = image_id
                 return Done(step.key, Outcome.DONE, own, digest=image_id)
             case BuildFailed(_, failure):
                 return Done(step.key, Outcome.FAILED, seconds, failure)
@@ -165,6 +179,17 @@ class Workers:
             case None:
                 failure = error or InternalError(f'the builder said nothing of "{step.image}"')
                 return Done(step.key, Outcome.FAILED, seconds, failure)
+
+    def _leaked(self, step: Step) -> ReleaserError | None:
+        """Why what was built must not be used, if so."""
+        try:
+            if isinstance(step, BuildStep):
+                self._gate.check_build(step)
+        except ReleaserError as error:
+            return error
+        except Exception as caught:  # noqa: BLE001 - a worker's bug must end the run, not hang it
+            return _bug(caught)
+        return None
 
     def do(self, key: str) -> list[Done]:
         """Do one step that is no build."""
@@ -220,6 +245,7 @@ class Workers:
             raise taken(step, self._ids.get(step.image), now)
         if step.kind is None and now is not None and not step.overwrite:
             return self._tags.kept(reference, registry.manifest(reference)).digest
+        self._gate.check(step.image, step.secrets, reference)
         with self._journaled.writing(step.key, reference, now, None):
             self._engine().push(reference, _Named(self._listener, step.key, step.image))
         manifest = self._tags.kept(reference, registry.manifest(reference))

@@ -1,8 +1,8 @@
 """``images.yaml`` as a checked :class:`Spec`, with a place for everything in it.
 
 :func:`load` is pure: bytes and variables in, a :class:`Loaded` or one :class:`SpecError` with every
-complaint out. :func:`find_spec`, :func:`read_spec` and :func:`read_lock` are all that touches the
-disk.
+complaint out. :func:`find_spec`, :func:`read_spec`, :func:`check_links` and :func:`read_lock`
+are all that touches the disk.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from releaser.loader.complaints import find, from_models, from_problems, togethe
 from releaser.loader.files import DiskFiles, KnownFiles, find_spec, read_below, read_spec
 from releaser.loader.including import Files, NoFiles, Sources, included
 from releaser.loader.layering import Layering, as_image, without_nulls
+from releaser.loader.links import check_links
 from releaser.loader.lock_file import load_lock, lock_path, lock_text, read_lock
 from releaser.loader.matrix import Variants, expanded
 from releaser.loader.notes import Notes, child
@@ -36,6 +37,7 @@ __all__ = [
     "Files",
     "KnownFiles",
     "Loaded",
+    "check_links",
     "find_spec",
     "load",
     "load_lock",

@@ -118,6 +118,7 @@ _WORDS = (
         "the indentation does not fit what stands above",
         "line it up with its neighbours",
     ),
+    ("nesting depth", "this is nested too deeply", "50 levels are the most"),
     ("expected ':'", 'a key lacks the ":" behind it', "write key: value"),
 )
 """What is in a parser's complaint (a pattern), and what a person is told and advised."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from releaser.core.events import Outcome, RunResult, StepRecord
 from releaser.core.oci import Digest
 from releaser.core.plan import Plan
-from releaser.core.steps import TagStep
+from releaser.core.steps import TagStep, WithdrawStep
 from releaser.errors import ReleaserError, UnknownError
 from releaser.interfaces import Registry
 from releaser.observe import concurrently
@@ -16,9 +16,10 @@ from releaser.observe import concurrently
 def confirm(plan: Plan, result: RunResult, registry: Registry) -> ReleaserError | None:
     """Why the tags that a run wrote are not all what it wrote; ``None`` where they are.
 
-    A line that a newer release has moved on since is as it should be.
+    A line that a newer release has moved on since is as it should be. A list of withdrawn versions
+    is not: another rollback that had looked before may have written over it.
     """
-    written = [(step, record) for step, record in _written(plan, result) if record.write]
+    written = list(_written(plan, result))
     answers = concurrently(lambda one: _differs(*one, registry), written)
     problems = [answer for answer in answers if answer is not None]
     if not problems:
@@ -30,21 +31,26 @@ def confirm(plan: Plan, result: RunResult, registry: Registry) -> ReleaserError 
     )
 
 
-def _written(plan: Plan, result: RunResult) -> Iterable[tuple[TagStep, StepRecord]]:
+def _written(plan: Plan, result: RunResult) -> Iterable[tuple[TagStep | WithdrawStep, StepRecord]]:
     for one in plan.steps:
-        record = result.records.get(one.key)
-        if isinstance(one.step, TagStep) and record and record.outcome is Outcome.DONE:
-            yield one.step, record
+        step, record = one.step, result.records.get(one.key)
+        if record is None or record.outcome is not Outcome.DONE:
+            continue
+        if isinstance(step, WithdrawStep) or (isinstance(step, TagStep) and record.write):
+            yield step, record
 
 
-def _differs(step: TagStep, record: StepRecord, registry: Registry) -> tuple[str, str] | None:
+def _differs(
+    step: TagStep | WithdrawStep, record: StepRecord, registry: Registry
+) -> tuple[str, str] | None:
     """What is wrong with a tag, as a pair of its name and the reason."""
     try:
         manifest = registry.manifest(step.reference)
     except ReleaserError as error:
         return str(step.reference), error.message
     found = manifest.digest if manifest else None
-    if found == record.digest or (found is not None and step.line is not None):
+    is_line = isinstance(step, TagStep) and step.line is not None
+    if found == record.digest or (found is not None and is_line):
         return None
     return str(step.reference), f"is {found or 'not there'}, and not {_short(record.digest)}"
 

@@ -14,11 +14,13 @@ from releaser.core.spec import Spec
 from releaser.errors import Location, SetupError, SpecError
 from releaser.interfaces import (
     NO_JOURNAL,
+    NO_SECRETS,
     Builder,
     Contexts,
     Engine,
     Journal,
     Registry,
+    Secrets,
     SourceRepository,
 )
 
@@ -28,7 +30,8 @@ class Adapters:
     """The outside world of one run. ``engine`` and ``builder`` are made when they are needed.
 
     ``clock`` tells the seconds since 1970, for the dates in tags. ``fresh_registry`` makes another
-    registry, with connections of its own; ``journal`` keeps what a run writes.
+    registry, with connections of its own; ``journal`` keeps what a run writes, ``secrets``
+    knows what must be in no image.
     """
 
     source: SourceRepository
@@ -39,6 +42,7 @@ class Adapters:
     fresh_registry: Callable[[], Registry]
     clock: Callable[[], float] = time.time
     journal: Journal = NO_JOURNAL
+    secrets: Secrets = NO_SECRETS
 
 
 def _unread(_text: bytes, _others: Mapping[str, bytes]) -> Spec:

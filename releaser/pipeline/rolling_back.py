@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from releaser.core.events import RunResult
 from releaser.core.oci import Tag
 from releaser.core.places import Place, places
+from releaser.core.plan import PlannedStep
 from releaser.core.rollback import (
+    ImageRollback,
     Rollback,
     Standing,
     Undo,
@@ -19,6 +21,7 @@ from releaser.core.rollback import (
     roll_back,
 )
 from releaser.core.spec import Spec
+from releaser.core.steps import TagStep
 from releaser.core.tagging import versions_among
 from releaser.core.withdrawal import Withdrawals, withdrawal_reference
 from releaser.errors import PlanError, RegistryError, SpecError
@@ -84,8 +87,29 @@ def rollback(
     """
     refuse_rollback(plan)
     # half a rollback is better finished than taken back
-    steps = plan.steps()
+    steps = rollback_steps(plan)
     return carry_out(plan.project, steps, adapters, listener, limits, stop, rollback=False)
+
+
+def rollback_steps(plan: Rollback) -> tuple[PlannedStep, ...]:
+    """What the plan says, and a look at the lines that were right when it was made.
+
+    A release of a version that is withdrawn may look before the list is kept and move a line after
+    that. So whoever keeps the list looks at all lines of it last.
+    """
+    planned = plan.steps()
+    last = 1 + max((one.stage for one in planned), default=0)
+    found = [step for image in plan.images for step in _looks(image)]
+    return (*planned, *(PlannedStep(step, stage=last) for step in found))
+
+
+def _looks(image: ImageRollback) -> Iterable[TagStep]:
+    place = image.standing.place
+    for one in image.moves if image.withdrawals is not None else ():
+        if not one.written and one.line is not None and one.digest is not None:
+            reference, kind, before = one.plan.reference, one.plan.kind, one.plan.before
+            source = place.repository.at(one.digest)
+            yield TagStep(place.image, place.registry, reference, kind, source, before, one.line)
 
 
 def _of_run(found: Sequence[Place], wish: Undo, request: RollingBack) -> tuple[Place, ...]:

@@ -44,7 +44,7 @@ def run(
     Where it fails between public tags, the floating ones that were moved are put back, unless told
     not to (``rollback``). Where it ends well, every tag is looked at once more.
     """
-    doers = Doers(adapters.registry, prepared.engine, builder, adapters.journal)
+    doers = Doers(adapters.registry, prepared.engine, builder, adapters.journal, adapters.secrets)
     result = execute(plan, doers, listener, limits, stop)
     return _concluded(plan, result, adapters, rollback=rollback)
 

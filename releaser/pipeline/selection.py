@@ -17,6 +17,7 @@ from releaser.core.resolve import ResolvedImage, Resolver, render_image
 from releaser.errors import SpecError
 from releaser.interfaces import Contexts
 from releaser.observe import all_files, seen_from
+from releaser.pipeline.copied_secrets import check_secrets
 from releaser.pipeline.request import Project, Request
 
 NO_RELEASES: Mapping[str, str] = {}
@@ -110,10 +111,12 @@ def fingerprints(
     """The fingerprints of ``images`` (upstreams first), each as a part of its release, if any.
 
     Raises:
-        SpecError: a context or (where ``strict``) a COPY source is missing.
+        SpecError: a context or (where ``strict``) a COPY source is missing, or a secret is copied.
     """
     with paths_shown(project):
         files = all_files(contexts, images, project.at, strict=strict)
+        if strict:
+            check_secrets(project, images, files)
     prints: dict[str, Fingerprint] = {}
     for image in images:
         release = releases.get(image.name)
@@ -142,5 +145,5 @@ def check(project: Project, contexts: Contexts) -> ImageGraph:
     selection = build_graph(project, contexts, lambda _: {}, host_platform(), request)
     images = list(selection.resolved.values())
     with paths_shown(project):
-        all_files(contexts, images, project.at)
+        check_secrets(project, images, all_files(contexts, images, project.at))
     return selection.graph

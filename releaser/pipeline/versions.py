@@ -130,7 +130,7 @@ class Versioner:
     def _tagged(self, image: str) -> tuple[Version, ...]:
         near = self.template.among(self.source.all_tags, image)
         found = {one for _, one in self.template.versions(near, image) if not one.prerelease}
-        return tuple(sorted(found))
+        return tuple(sorted(found, key=lambda version: version.precedence))
 
     def _since(self, image: str) -> Since:
         if not self.template.is_per_image:

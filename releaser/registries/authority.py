@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -25,7 +26,7 @@ from releaser.registries.credentials import (
     RegistryToken,
 )
 from releaser.registries.failures import NoAnswerError
-from releaser.registries.hosts import Endpoint, RefusedAddressError, check_realm
+from releaser.registries.hosts import Endpoint, RefusedAddressError, check_realm, declared
 from releaser.registries.refusals import AttemptError, refused, unanswered, unauthorized, unusable
 from releaser.registries.retry import RETRIED, Clock, retry_after
 from releaser.registries.transport import Answer, Request, Transport
@@ -200,8 +201,10 @@ class Authority:
             ) from None
         service = challenge.parameters.get("service", "")
         if isinstance(login, IdentityToken):
-            return _refresh(realm, service, scopes, login.token)
-        return _ask(realm, service, scopes, _basic(login) if isinstance(login, Password) else None)
+            request = _refresh(realm, service, scopes, login.token)
+        else:
+            request = _ask(realm, service, scopes, _basic(login))
+        return replace(request, registry="" if declared(realm, self._realms) else at.name)
 
 
 def _doing(scopes: Scopes) -> str:
@@ -250,7 +253,7 @@ def _parsed(body: bytes, now: float) -> _Token | None:
     if not isinstance(answer, dict):
         return None
     value = answer.get("token") or answer.get("access_token")
-    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+    if not isinstance(value, str) or not re.fullmatch(r"[\x20-\x7e]+", value):
         return None
     life = answer.get("expires_in")
     # the specification's default is 60 seconds; a token that ends early is renewed after the 401

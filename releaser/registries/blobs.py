@@ -94,7 +94,8 @@ class Uploads:
 
     def send(self, blob: Descriptor, location: str, body: bytes | Body) -> None:
         """Send all of ``blob`` to ``location``; a single try."""
-        url = f"{location}{'&' if '?' in location else '?'}digest={quote(str(blob.digest))}"
+        place = location.partition("#")[0]
+        url = f"{place}{'&' if '?' in place else '?'}digest={quote(str(blob.digest))}"
         headers: Mapping[str, str] = {"Content-Type": "application/octet-stream"}
         doing = f"store blob {blob.digest.short} in {self.repository.path}"
         scopes = (push(self.repository.path),)

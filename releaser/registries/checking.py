@@ -20,7 +20,7 @@ from releaser.registries.copying import MAX_DEPTH, MAX_MANIFESTS, WORKERS
 from releaser.registries.hosts import Endpoint
 from releaser.registries.labels import MAX_CONFIG
 from releaser.registries.manifests import Descriptor
-from releaser.registries.reading import absent, read_manifest
+from releaser.registries.reading import NO_HEAD, absent, read_manifest
 from releaser.registries.refusals import unusable
 
 MISSING = "is missing"
@@ -118,6 +118,8 @@ class _Checking:
         answer = self.client.call(ask)
         if answer.status == 404:
             return MISSING
+        if answer.status in NO_HEAD:
+            return self._streamed(blob)
         if answer.status != 200:
             raise self.client.refused(ask, answer)
         size = answer.headers.get("Content-Length", "")

@@ -11,6 +11,7 @@ from releaser.errors import RegistryError, SetupError
 from releaser.registries.authority import Authority, Scopes
 from releaser.registries.failures import Failure, NoAnswerError
 from releaser.registries.hosts import Endpoint, origin
+from releaser.registries.pacing import Pacing
 from releaser.registries.refusals import AttemptError, refused, unanswered, unauthorized
 from releaser.registries.retry import RETRIED, Attempts, Clock, Patience, retry_after
 from releaser.registries.transport import MAX_ERROR_BODY, Answer, Body, Request, Transport
@@ -61,6 +62,7 @@ class Client:
         self._patience = patience
         self._clock = clock
         self._met: set[str] = set()
+        self._pacing = Pacing(clock)
         self._always = {"Cache-Control": "no-cache"} if fresh else {}
 
     @property
@@ -156,7 +158,10 @@ class Client:
     ) -> tuple[Answer, Iterator[bytes]]:
         headers = {**self._always, **ask.headers, **({"Authorization": header} if header else {})}
         seconds = ask.seconds or self._patience.request
-        request = Request(ask.method, ask.target, headers, ask.body, ask.limit, seconds)
+        request = Request(
+            ask.method, ask.target, headers, ask.body, ask.limit, seconds, registry=ask.at.name
+        )
+        self._pacing.wait(ask.at.registry)
         try:
             answer, pieces = stack.enter_context(self._transport.open(request))
             if not stream or answer.status != 200:
@@ -164,6 +169,7 @@ class Client:
         except NoAnswerError as error:
             raise unanswered(ask.at.registry, ask.doing, error) from None
         self._met.add(ask.at.registry)
+        self._pacing.answered(ask.at.registry, answer.status)
         return answer, _named(ask, pieces)
 
     def _own(self, ask: Ask, url: str) -> bool:

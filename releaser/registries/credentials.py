@@ -106,6 +106,8 @@ class DockerConfig:
 
     def _read(self) -> Mapping[str, object]:
         try:
+            if self._path.is_fifo():  # opening it would wait for ever
+                raise self._broken("it is no regular file")
             with self._path.open("rb") as file:
                 content = file.read(MAX_CONFIG + 1)
         except FileNotFoundError:
@@ -158,6 +160,8 @@ class DockerConfig:
         if token := self._text(entry, "identitytoken", key):
             return IdentityToken(token)
         if token := self._text(entry, "registrytoken", key):
+            if not token.isascii() or not token.isprintable():  # it becomes a header as it is
+                raise self._broken(f'the "registrytoken" of "{key}" is not plain text')
             return RegistryToken(token)
         if auth := self._text(entry, "auth", key):
             return self._decoded(auth, key)

@@ -54,7 +54,7 @@ def translated() -> Iterator[None]:
         urllib3.exceptions.HTTPError,
         http.client.HTTPException,
         OSError,
-        UnicodeError,
+        ValueError,
     )
     try:
         yield
@@ -63,6 +63,7 @@ def translated() -> Iterator[None]:
 
 
 def _translate(error: BaseException) -> NoAnswerError:
+    import requests
     import urllib3.exceptions as u
 
     chain = tuple(_causes(error))
@@ -81,8 +82,13 @@ def _translate(error: BaseException) -> NoAnswerError:
         (u.IncompleteRead, Failure.BROKEN, "it closed the connection in the middle of its answer"),
         (http.client.RemoteDisconnected, Failure.BROKEN, "it closed the connection"),
         (u.ProtocolError, Failure.BROKEN, "its answer is not HTTP, or broke off"),
+        (u.InvalidHeader, Failure.BROKEN, "its answer is not HTTP, or broke off"),
+        (requests.exceptions.InvalidProxyURL, Failure.REFUSED, "the proxy's address is malformed"),
+        (requests.exceptions.InvalidSchema, Failure.REFUSED, "the proxy's kind is not supported"),
+        (requests.exceptions.InvalidHeader, Failure.REFUSED, "what we would send is malformed"),
         (u.LocationParseError, Failure.REFUSED, "its address is malformed"),
         (UnicodeError, Failure.REFUSED, "its address is malformed"),
+        (ValueError, Failure.REFUSED, "what it sent cannot be read"),
     ):
         for cause in chain:
             if isinstance(cause, kind):

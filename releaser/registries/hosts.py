@@ -12,6 +12,7 @@ import ipaddress
 import re
 import socket
 from dataclasses import dataclass
+from enum import IntEnum
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from releaser.core.oci import DOCKER_HUB
@@ -19,6 +20,12 @@ from releaser.core.oci import DOCKER_HUB
 HUB_API = "registry-1.docker.io"
 MAX_URL = 8192
 
+_BROAD = frozenset({"ac", "co", "com", "edu", "gov", "ne", "net", "or", "org"})
+"""What stands before a country, as in ``co.uk``, and belongs to nobody."""
+_TENANTS = frozenset(
+    {"amazonaws.com", "azurecr.io", "github.io", "googleapis.com", "pkg.dev", "run.app"}
+)
+"""Domains under which every customer has a host."""
 _UNPRINTABLE = re.compile(r"[^\x21-\x7e]")
 _TOKEN_SERVICES = {HUB_API: "auth.docker.io"}
 """Registries whose token service lives under another domain, as their operators document it."""
@@ -26,6 +33,16 @@ _TOKEN_SERVICES = {HUB_API: "auth.docker.io"}
 
 class RefusedAddressError(Exception):
     """An address that a registry named and that is not followed; the text says why."""
+
+
+class Reach(IntEnum):
+    """How far inside an address lies; a registry names none that lies deeper than itself."""
+
+    PUBLIC = 0
+    PRIVATE = 1
+    """Of this network only (RFC 1918, RFC 4193 and the like)."""
+    MACHINE = 2
+    """This machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +57,11 @@ class Endpoint:
     def base(self) -> str:
         """The URL that the distribution API's paths begin with."""
         return f"{self.scheme}://{self.host}/v2/"
+
+    @property
+    def name(self) -> str:
+        """The host without its port."""
+        return urlsplit(self.base).hostname or ""
 
     @property
     def plain(self) -> bool:
@@ -105,6 +127,46 @@ def is_link_local(host: str) -> bool:
     return bool(address and (address.is_link_local or str(address) == "fd00:ec2::254"))
 
 
+def reach(address: str) -> Reach:
+    """Where an address (no name) lies; what is no address counts as public.
+
+    >>> reach("10.1.2.3").name, reach("::1").name, reach("8.8.8.8").name
+    ('PRIVATE', 'MACHINE', 'PUBLIC')
+    """
+    found = _address(address)
+    if found is None or found.is_global:
+        return Reach.PUBLIC
+    return Reach.MACHINE if found.is_loopback or found.is_unspecified else Reach.PRIVATE
+
+
+def reach_of_name(host: str) -> Reach:
+    """Where ``host`` lies: the deepest of its addresses; a name without one counts as public."""
+    if is_loopback(host):
+        return Reach.MACHINE
+    if _address(host):
+        return reach(host)
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return Reach.PUBLIC
+    return max((reach(str(one[4][0])) for one in found), default=Reach.PUBLIC)
+
+
+def check_reach(host: str, address: str, deepest: Reach) -> None:
+    """Refuse ``address``, which ``host`` leads to, where it lies deeper than ``deepest``.
+
+    :raises RefusedAddressError: with the reason.
+    """
+    if is_link_local(address):
+        raise RefusedAddressError(f"{_led(host, address)} is link-local")
+    if reach(address) > deepest:
+        raise RefusedAddressError(f"{_led(host, address)} is an inner address")
+
+
+def _led(host: str, address: str) -> str:
+    return address if host == address else f"{host} leads to {address}, which"
+
+
 def _check(current: SplitResult, target: SplitResult) -> None:
     host = target.hostname or ""
     if target.scheme not in {"http", "https"} or not host:
@@ -117,15 +179,30 @@ def _check(current: SplitResult, target: SplitResult) -> None:
         raise RefusedAddressError(f"it pointed to an inner address ({host})")
 
 
+def declared(url: str, allowed: frozenset[str]) -> bool:
+    """Whether the user has named the host of ``url`` in ``allowed``, with its port or without."""
+    parts = urlsplit(url)
+    return not allowed.isdisjoint({parts.netloc, parts.hostname or ""})
+
+
 def _akin(realm: SplitResult, registry: Endpoint, allowed: frozenset[str]) -> bool:
-    own = urlsplit(registry.base).hostname or ""
+    own = registry.name
     host = realm.hostname or ""
-    if host == own or _TOKEN_SERVICES.get(own) == host or {realm.netloc, host} & allowed:
+    if host == own or _TOKEN_SERVICES.get(own) == host or declared(realm.geturl(), allowed):
         return True
     if is_loopback(own):
         return is_loopback(host)
-    names = not _address(own) and not _address(host)
-    return names and "." in own and own.split(".")[-2:] == host.split(".")[-2:]
+    return not _address(own) and not _address(host) and _same_owner(own, host)
+
+
+def _same_owner(one: str, other: str) -> bool:
+    """Whether two names lie under a domain that somebody owns, as far as can be told."""
+    parts = one.split(".")
+    broad = len(parts) > 1 and len(parts[-1]) == 2 and parts[-2] in _BROAD
+    owned = parts[-3:] if broad else parts[-2:]
+    if len(owned) < (3 if broad else 2) or ".".join(owned) in _TENANTS:
+        return False
+    return other.split(".")[-len(owned) :] == owned
 
 
 def _parsed(url: str) -> SplitResult:

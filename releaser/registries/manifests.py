@@ -153,7 +153,14 @@ def _document(body: bytes) -> Mapping[str, object]:
         raise MalformedError("it is not the JSON of a manifest") from None
     if not isinstance(document, dict):
         raise MalformedError("it is not a JSON object")
+    _check_names(document)
     return document
+
+
+def _check_names(item: Mapping[str, object]) -> None:
+    # Go reads "Layers" for "layers", and of both the last one; we would see only the one
+    if len({name.casefold() for name in item}) != len(item):
+        raise MalformedError("two names in it differ in case only")
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -199,6 +206,7 @@ def _entries(document: Mapping[str, object], name: str) -> list[object]:
 def _descriptor(entry: object) -> Descriptor:
     if not isinstance(entry, dict):
         raise MalformedError("a descriptor in it is no JSON object")
+    _check_names(entry)
     digest, size, kind = entry.get("digest"), entry.get("size"), entry.get("mediaType", "")
     if not isinstance(digest, str) or not isinstance(kind, str):
         raise MalformedError("a descriptor in it has no digest")
@@ -206,5 +214,5 @@ def _descriptor(entry: object) -> Descriptor:
         raise MalformedError("a descriptor in it has no proper size")
     try:
         return Descriptor(Digest(digest), size, kind)
-    except SpecError as error:
-        raise MalformedError(error.message) from None
+    except SpecError:  # whose words would quote it
+        raise MalformedError("a descriptor in it has no proper digest") from None

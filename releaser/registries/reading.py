@@ -15,6 +15,7 @@ from releaser.registries import manifests
 from releaser.registries.authority import pull
 from releaser.registries.client import Ask, Client
 from releaser.registries.hosts import Endpoint, RefusedAddressError, follow, origin
+from releaser.registries.links import MalformedLinkError, next_link
 from releaser.registries.refusals import unusable
 from releaser.registries.transport import Answer
 
@@ -25,8 +26,8 @@ CORRUPT = "what it sent does not have the digest that it should have"
 CORRUPTED = "DIGEST_INVALID"
 """The reason of an error because of that (distribution specification, "Error Codes", code-5)."""
 
-_NEXT = re.compile(r"""<([^<>]*)>\s*;[^<>,]*\brel\s*=\s*"?next"?""", re.IGNORECASE)
-_NO_HEAD = frozenset({400, 405, 406, 501})
+NO_HEAD = frozenset({400, 405, 406, 501})
+"""What registries say to a HEAD that they do not know."""
 
 
 def read_digest(client: Client, at: Endpoint, reference: Reference) -> Digest | None:
@@ -35,12 +36,14 @@ def read_digest(client: Client, at: Endpoint, reference: Reference) -> Digest | 
     answer = client.call(ask)
     if answer.status == 200:
         said = _said_digest(answer)
-        if said and reference.digest in {None, said}:
+        # plans know what SHA-256 says, so a digest of another kind must be looked behind
+        usual = said is not None and said.value.startswith("sha256:")
+        if said and reference.digest in ({None, said} if usual else {said}):
             return said
     elif answer.status == 404:
         if "Docker-Distribution-Api-Version" in answer.headers:
             return None
-    elif answer.status not in _NO_HEAD:
+    elif answer.status not in NO_HEAD:
         raise client.refused(ask, answer)
     manifest = read_manifest(client, at, reference)
     return (reference.digest or manifest.digest) if manifest else None
@@ -82,7 +85,7 @@ def read_tags(client: Client, at: Endpoint, repository: Repository) -> tuple[str
     found: set[str] = set()
     seen: set[str] = set()
     url = f"{at.base}{repository.path}/tags/list?n=1000"
-    while url and len(seen) < MAX_PAGES and url not in seen:
+    while url and len(seen) < MAX_PAGES and url not in seen and len(found) <= MAX_TAGS:
         seen.add(url)
         scopes = (pull(repository.path),)
         ask = Ask(at, "GET", "", scopes, doing, limit=MAX_PAGE, url=url)
@@ -123,21 +126,25 @@ def _fetch(client: Client, ask: Ask, reference: Reference) -> Manifest | None:
         raise client.refused(ask, answer)
     checks = (reference.digest, _said_digest(answer))
     if not all(matches(answer.body, digest) for digest in checks if digest):
+        if "Content-Encoding" in answer.headers:
+            raise with_type(unusable(ask.at.registry, ask.doing, CORRUPT), answer)
         return _WRONG_HASH
     return _parsed(ask, answer)
 
 
 def _parsed(ask: Ask, answer: Answer) -> Manifest:
-    kind = answer.headers.get("Content-Type", "")
     try:
-        return manifests.parse(answer.body, kind)
+        return manifests.parse(answer.body, answer.headers.get("Content-Type", ""))
     except manifests.MalformedError as error:
-        raise _with_type(unusable(ask.at.registry, ask.doing, str(error)), kind) from None
+        raise with_type(unusable(ask.at.registry, ask.doing, str(error)), answer) from None
 
 
-def _with_type(error: RegistryError, kind: str) -> RegistryError:
-    printable = re.sub(r"[^\x20-\x7e]", "?", kind)[:100]
-    error.details = (*error.details, ("content type", printable or "none"))
+def with_type(error: RegistryError, answer: Answer) -> RegistryError:
+    """``error`` with what ``answer`` says of its body; a compressed one was not asked for."""
+    for name, otherwise in (("Content-Type", "none"), ("Content-Encoding", "")):
+        value = re.sub(r"[^\x20-\x7e]", "?", answer.headers.get(name, ""))[:100] or otherwise
+        if value:
+            error.details = (*error.details, (name.lower().replace("-", " "), value))
     return error
 
 
@@ -177,8 +184,7 @@ def _tags(ask: Ask, answer: Answer) -> tuple[str, ...]:
 
 
 def _not_tags(ask: Ask, answer: Answer) -> RegistryError:
-    kind = answer.headers.get("Content-Type", "")
-    return _with_type(unusable(ask.at.registry, ask.doing, "it is no list of tags"), kind)
+    return with_type(unusable(ask.at.registry, ask.doing, "it is no list of tags"), answer)
 
 
 def _is_tag(text: str) -> bool:
@@ -190,12 +196,18 @@ def _is_tag(text: str) -> bool:
 
 
 def next_page(ask: Ask, answer: Answer) -> str:
-    """The address of the next page of a list, which is on the same host; empty at its end."""
-    link = _NEXT.search(answer.headers.get("Link", "")[:8192])
-    if not link:
-        return ""
+    """The address of the next page of a list, which is on the same host; empty at its end.
+
+    :raises RegistryError: where it is on another one, or cannot be understood.
+    """
     try:
-        url = follow(ask.target, link[1])
+        link = next_link(answer.headers.get("Link", ""))
+        if link is None:
+            return ""
+        url = follow(ask.target, link)
+    except MalformedLinkError:
+        why = "its next page: the Link header is malformed"
+        raise unusable(ask.at.registry, ask.doing, why) from None
     except RefusedAddressError as error:
         raise unusable(ask.at.registry, ask.doing, f"its next page: {error}") from None
     if origin(url) != origin(ask.at.base):

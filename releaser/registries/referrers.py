@@ -16,7 +16,7 @@ from releaser.registries.authority import pull
 from releaser.registries.client import Ask, Client
 from releaser.registries.copying import Side, copy_image
 from releaser.registries.hosts import Endpoint
-from releaser.registries.reading import MAX_PAGES, next_page, read_manifest
+from releaser.registries.reading import MAX_PAGES, next_page, read_manifest, with_type
 from releaser.registries.refusals import unusable
 from releaser.registries.writing import write_manifest
 
@@ -80,6 +80,8 @@ def _listed(
         if index is None:
             return None
         found += index.children
+        if len(found) > MAX_REFERRERS:
+            raise unusable(at.registry, _doing(repository, subject), "the list has no end")
     return tuple(found)
 
 
@@ -90,7 +92,9 @@ def _pages(
     url = f"{at.base}{path}/referrers/{subject}"
     headers = {"Accept": manifests.OCI_INDEX}
     seen: set[str] = set()
-    while url and url not in seen and len(seen) < MAX_PAGES:
+    while url:
+        if url in seen or len(seen) == MAX_PAGES:
+            raise unusable(at.registry, _doing(repository, subject), "the list has no end")
         seen.add(url)
         doing = _doing(repository, subject)
         limit = manifests.MAX_MANIFEST
@@ -104,7 +108,7 @@ def _pages(
         try:
             yield manifests.parse(answer.body, manifests.OCI_INDEX)
         except manifests.MalformedError as error:
-            raise unusable(at.registry, doing, str(error)) from None
+            raise with_type(unusable(at.registry, doing, str(error)), answer) from None
         url = next_page(ask, answer)
 
 

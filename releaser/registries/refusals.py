@@ -19,7 +19,6 @@ from releaser.registries.transport import Answer
 
 MAX_SAID = 300
 
-_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
 _DIGEST = re.compile(r"sha(?:256|512):[0-9a-f]{64,128}")
 _REASON = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _HINTS = {
@@ -28,6 +27,26 @@ _HINTS = {
     "MANIFEST_BLOB_UNKNOWN": "run it again: what the image consists of is uploaded anew",
     "BLOB_UNKNOWN": "run it again: what the image consists of is uploaded anew",
 }
+_ELSE = "look whether something else answers in its place, such as a proxy or a login page"
+_STATUS_HINTS = {
+    403: "log in there as somebody who may, and look whether the repository exists",
+    404: "check the name, and whether it is a registry that answers there",
+    405: "look whether the registry, or a proxy before it, allows this at all",
+    413: "raise the limit on sizes of the registry, or of a proxy before it",
+    415: "look whether the registry is new enough for OCI images",
+    429: _HINTS["TOOMANYREQUESTS"],
+    507: "make room at the registry",
+}
+_FAILURE_HINTS = {
+    Failure.UNREACHABLE: "check the name, the network and HTTPS_PROXY",
+    Failure.UNTRUSTED: "let SSL_CERT_FILE name the certificate authority that it uses; "
+    'of a registry without TLS say "insecure: true"',
+    Failure.BROKEN: "run it again; where it stays so, look at the registry and the way to it",
+    Failure.SILENT: "run it again; where it stays so, look at the registry and the way to it",
+    Failure.REFUSED: _ELSE,
+}
+_FULL = re.compile(r"no space left on device|\"Err\": ?28\b")
+"""A full disk: in words, and as the number of Linux that the CNCF registry sends."""
 
 
 class AttemptError(RegistryError):
@@ -55,25 +74,37 @@ def may_have_arrived(error: RegistryError) -> bool:
 def refused(registry: str, doing: str, answer: Answer, secrets: Iterable[str] = ()) -> AttemptError:
     """The error of a status that means no; ``doing`` reads like "read acme/api:1"."""
     reason, said = what_was_said(answer, secrets)
-    verb = "failed when asked to" if answer.status >= 500 else "would not"
     details = [("status", _status(answer.status))]
     if said:
         details.append(("registry says", said))
+    full = answer.status >= 500 and bool(_FULL.search(answer.body.decode("utf-8", "replace")))
     return AttemptError(
-        f"registry {registry} {verb} {doing}",
+        f"registry {registry} {_verb(answer.status)} {doing}",
         status=answer.status,
         reason=reason,
-        retryable=answer.status in RETRIED,
+        retryable=answer.status in RETRIED and not full,
         details=details,
-        hint=_HINTS.get(reason or "")
-        or (_HINTS["TOOMANYREQUESTS"] if answer.status == 429 else None),
+        hint=_STATUS_HINTS[507] if full else _refusal_hint(answer, reason),
     )
+
+
+def _verb(status: int) -> str:
+    if status >= 500:
+        return "failed when asked to"
+    return "would not" if status >= 400 else "gave a wrong answer when asked to"
+
+
+def _refusal_hint(answer: Answer, reason: str | None) -> str:
+    otherwise = _FAILURE_HINTS[Failure.BROKEN] if answer.status >= 500 else _ELSE
+    return _HINTS.get(reason or "") or _STATUS_HINTS.get(answer.status, otherwise)
 
 
 def unanswered(registry: str, doing: str, error: NoAnswerError) -> AttemptError:
     """The error of a try without a usable answer."""
     message = f"registry {registry} gave no usable answer when asked to {doing}"
-    made = AttemptError(message, retryable=error.retryable, details=(("cause", error.why),))
+    hint = _FAILURE_HINTS[error.failure]
+    cause = (("cause", error.why),)
+    made = AttemptError(message, retryable=error.retryable, details=cause, hint=hint)
     made.failure = error.failure
     return made
 
@@ -83,7 +114,8 @@ def unusable(
 ) -> AttemptError:
     """The error of an answer that says yes and is nevertheless wrong."""
     message = f"registry {registry} gave a wrong answer when asked to {doing}"
-    return AttemptError(message, reason=reason, retryable=retryable, details=(("cause", why),))
+    cause = (("cause", why),)
+    return AttemptError(message, reason=reason, retryable=retryable, details=cause, hint=_ELSE)
 
 
 def unauthorized(
@@ -103,14 +135,8 @@ def unauthorized(
 
 def unreachable(registry: str, error: RegistryError) -> SetupError:
     """The error of a registry that could not be talked to at all."""
-    untrusted = isinstance(error, AttemptError) and error.failure is Failure.UNTRUSTED
-    return SetupError(
-        f"registry {registry} cannot be reached",
-        details=error.details,
-        hint="let SSL_CERT_FILE name the certificate authority that it uses"
-        if untrusted
-        else "check the name, the network and HTTPS_PROXY",
-    )
+    message = f"registry {registry} cannot be reached"
+    return SetupError(message, details=error.details, hint=error.hint)
 
 
 def login_command(registry: str) -> str:
@@ -133,10 +159,11 @@ def what_was_said(answer: Answer, secrets: Iterable[str] = ()) -> tuple[str | No
 
 def clean(text: str, secrets: Iterable[str] = ()) -> str:
     """``text`` on one line of bounded length, without invisible characters and ``secrets``."""
-    for secret in secrets:
+    for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= 4:
             text = text.replace(secret, "***")
-    text = _INVISIBLE.sub(" ", text).strip()
+    # halves of surrogate pairs too, which JSON can hold and no file can
+    text = " ".join("".join(one if one.isprintable() else " " for one in text).split())
     return text if len(text) <= MAX_SAID else text[: MAX_SAID - 1] + "…"
 
 

@@ -13,8 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-RETRIED = frozenset({408, 425, 429, 499, 500, 502, 503, 504, 522})
-"""Statuses after which the same request may succeed; 499 and 522 come from proxies."""
+RETRIED = frozenset({408, 425, 429, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
+"""Statuses after which the same request may succeed; 499 and those from 520 come from proxies.
+
+Other statuses of servers are refusals: 501, 505, 507 (the disk is full), 508, 511, 525, 526.
+"""
 
 
 @dataclass(frozen=True, slots=True)

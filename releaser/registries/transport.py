@@ -13,12 +13,20 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from releaser.errors import SetupError
 from releaser.registries.failures import Failure, NoAnswerError, translated
-from releaser.registries.hosts import RefusedAddressError, follow, is_loopback, origin
+from releaser.registries.hosts import (
+    Reach,
+    RefusedAddressError,
+    follow,
+    is_loopback,
+    origin,
+    reach_of_name,
+)
 
 if TYPE_CHECKING:
     import requests
@@ -41,7 +49,9 @@ class Body(Protocol):
 class Request:
     """One request: ``limit`` bounds the answer's body in bytes, ``seconds`` the whole exchange.
 
-    ``headers`` may hold a secret, which goes to the request's own origin only.
+    ``headers`` may hold a secret, which goes to the request's own origin only. ``registry`` is the
+    host that the request is for: an address elsewhere may lie no deeper inside than that one does.
+    Empty means that whoever asks knows the address from the user.
     """
 
     method: str
@@ -51,6 +61,7 @@ class Request:
     limit: int = MAX_ERROR_BODY
     seconds: float = 60.0
     redirects: int = MAX_REDIRECTS
+    registry: str = ""
 
     def complete(self, answer: Answer, pieces: Iterator[bytes]) -> Answer:
         """``answer`` with its body read; that of an error is cut off where it is long.
@@ -81,7 +92,8 @@ class Transport:
 
         self._timeouts = (connect, idle)
         self._verify = trust()
-        self._session = session()
+        self._sessions = {reach: session(reach) for reach in Reach}
+        self._reach_of = cache(reach_of_name)
 
     def send(self, request: Request) -> Answer:
         """The answer to ``request``, its body read.
@@ -97,8 +109,11 @@ class Transport:
 
         :raises NoAnswerError: as :meth:`send`, also while the pieces are read.
         """
-        with translated():
-            response, url = self._exchange(request)
+        try:
+            with translated():
+                response, url = self._exchange(request)
+        except RefusedAddressError as error:
+            raise NoAnswerError(f"its address is refused: {error}", Failure.REFUSED) from None
         try:
             yield Answer(response.status_code, response.headers, b"", url), _pieces(response)
         finally:
@@ -117,8 +132,13 @@ class Transport:
             request = _redirected(request, response)
         raise NoAnswerError("it redirected too often", Failure.REFUSED)
 
+    def _deepest(self, request: Request) -> Reach:
+        if request.registry in {"", urlsplit(request.url).hostname}:
+            return Reach.MACHINE
+        return self._reach_of(request.registry)
+
     def _once(self, request: Request) -> requests.Response:
-        return self._session.request(
+        return self._sessions[self._deepest(request)].request(
             request.method,
             request.url,
             headers=dict(request.headers),

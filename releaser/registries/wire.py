@@ -5,6 +5,10 @@ headers are read in ``http.client`` where nobody looks at a clock. Therefore the
 under all of them: before each read from the socket it lowers the socket's timeout to what is left
 of the request's time. The time is set with :func:`until` in the thread that makes the request,
 and stays with the response while its body is read.
+
+And here names become addresses, so here it is seen where a name leads that a registry has given us:
+before a connection is made, and again on the connection, should the name mean another address by
+then. Connections of different :class:`~releaser.registries.hosts.Reach` are never shared.
 """
 
 from __future__ import annotations
@@ -24,10 +28,9 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import NewConnectionError
 
 from releaser import __version__
-from releaser.registries.hosts import is_link_local
+from releaser.registries.hosts import Reach, RefusedAddressError, check_reach
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -47,14 +50,18 @@ def until(end: float) -> Iterator[None]:
         del _deadline.value
 
 
-def session() -> requests.Session:
-    """A session that many threads may use: nothing from the environment, no cookies, no retries."""
+def session(deepest: Reach = Reach.MACHINE) -> requests.Session:
+    """A session that many threads may use: nothing from the environment, no cookies, no retries.
+
+    It raises :class:`~releaser.registries.hosts.RefusedAddressError` for hosts that lie deeper than
+    ``deepest``, unless a proxy leads there, and for link-local ones.
+    """
     made = requests.Session()
     made.trust_env = False
     made.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     made.headers.clear()
     made.headers.update({"User-Agent": f"releaser/{__version__}", "Accept-Encoding": "identity"})
-    adapter = _Adapter(pool_connections=POOL, pool_maxsize=POOL, max_retries=0)
+    adapter = _Adapter(deepest, pool_connections=POOL, pool_maxsize=POOL, max_retries=0)
     made.mount("http://", adapter)
     made.mount("https://", adapter)
     return made
@@ -126,46 +133,79 @@ class _TimedResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, debuglevel: int = 0, method: str | None = None) -> None:
         super().__init__(_TimedSocket(sock), debuglevel, method)  # type: ignore[arg-type]
 
-
-def _checked(connection: HTTPConnection, sock: socket.socket) -> socket.socket:
-    # looked at after the name was resolved, so that no name can lead to a cloud's metadata service
-    if sock.family in {socket.AF_INET, socket.AF_INET6} and is_link_local(sock.getpeername()[0]):
-        sock.close()
-        raise NewConnectionError(connection, "its address is link-local")
-    return sock
+    def _read_next_chunk_size(self) -> int:
+        # http.client takes "-1" for a size, and then reads to the end of what may have none
+        size: int = super()._read_next_chunk_size()  # type: ignore[misc]
+        if size < 0:
+            raise ValueError
+        return size
 
 
 class _Http(HTTPConnection):
     response_class = _TimedResponse
+    deepest = Reach.MACHINE
 
     def _new_conn(self) -> socket.socket:
-        return _checked(self, super()._new_conn())
+        _look_up(self, self.deepest)
+        return _checked(self, super()._new_conn(), self.deepest)
 
 
 class _Https(HTTPSConnection):
     response_class = _TimedResponse
+    deepest = Reach.MACHINE
 
     def _new_conn(self) -> socket.socket:
-        return _checked(self, super()._new_conn())
+        _look_up(self, self.deepest)
+        return _checked(self, super()._new_conn(), self.deepest)
 
 
-class _HttpPool(HTTPConnectionPool):
-    ConnectionCls = _Http
+def _look_up(connection: HTTPConnection, deepest: Reach) -> None:
+    """Refuse a name that leads too deep, before anything is sent there."""
+    if deepest is Reach.MACHINE or connection.proxy is not None:
+        return
+    for found in socket.getaddrinfo(connection.host, connection.port, type=socket.SOCK_STREAM):
+        check_reach(connection.host, str(found[4][0]), deepest)
 
 
-class _HttpsPool(HTTPSConnectionPool):
-    ConnectionCls = _Https
+def _checked(connection: HTTPConnection, sock: socket.socket, deepest: Reach) -> socket.socket:
+    """Refuse a connection that leads too deep; a proxy may be anywhere."""
+    if sock.family not in {socket.AF_INET, socket.AF_INET6}:
+        return sock
+    allowed = deepest if connection.proxy is None else Reach.MACHINE
+    try:
+        check_reach(connection.host, sock.getpeername()[0], allowed)
+    except (RefusedAddressError, OSError):
+        sock.close()
+        raise
+    return sock
 
 
-_POOLS = {"http": _HttpPool, "https": _HttpsPool}
+def _pools(reach: Reach) -> dict[str, Any]:
+    class Http(_Http):
+        deepest = reach
+
+    class Https(_Https):
+        deepest = reach
+
+    class HttpPool(HTTPConnectionPool):
+        ConnectionCls = Http
+
+    class HttpsPool(HTTPSConnectionPool):
+        ConnectionCls = Https
+
+    return {"http": HttpPool, "https": HttpsPool}
 
 
 class _Adapter(HTTPAdapter):
+    def __init__(self, deepest: Reach, **more: Any) -> None:  # noqa: ANN401 - as in requests
+        self._classes = _pools(deepest)
+        super().__init__(**more)
+
     def init_poolmanager(self, *sizes: int, **more: object) -> None:
         super().init_poolmanager(*sizes, **more)  # type: ignore[arg-type]
-        self.poolmanager.pool_classes_by_scheme = _POOLS
+        self.poolmanager.pool_classes_by_scheme = self._classes
 
     def proxy_manager_for(self, proxy: str, **more: object) -> Any:  # noqa: ANN401 - as in requests
         manager = super().proxy_manager_for(proxy, **more)
-        manager.pool_classes_by_scheme = _POOLS
+        manager.pool_classes_by_scheme = self._classes
         return manager

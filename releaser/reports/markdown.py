@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from releaser.core.events import Outcome
+from releaser.core.harmless import in_markdown
 from releaser.core.plan import ImagePlan, Plan, ReferencePlan, TagAction
 from releaser.core.steps import TagStep
 from releaser.reports.run import Run, digests_of, image_outcome
@@ -82,5 +83,4 @@ def _ran(image: ImagePlan, run: Run) -> tuple[str, ...]:
 
 def escape(text: str) -> str:
     """``text`` with everything that Markdown or HTML would act on made harmless."""
-    text = clean(text.replace("\n", " ")).replace("&", "&amp;").replace("<", "&lt;")
-    return re.sub(r"([\\`*_{}\[\]|#@~])", r"\\\1", text)
+    return in_markdown(clean(text.replace("\n", " ")))

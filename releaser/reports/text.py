@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from releaser.core.events import Outcome, StepRecord
+from releaser.core.harmless import harmless
 from releaser.core.oci import Digest
 from releaser.core.plan import Action, ImagePlan, Mode, Plan, ReferencePlan, TagAction
 from releaser.core.rebuild import ReasonCode
@@ -46,7 +47,7 @@ _COUNTED = {
 
 def plan_text(plan: Plan) -> str:
     """The plan: a headline, then per image the action, the reason and what happens to its tags."""
-    return "\n".join(_plan_lines(plan)) + "\n"
+    return harmless("\n".join(_plan_lines(plan))) + "\n"
 
 
 def _plan_lines(plan: Plan) -> Iterator[str]:
@@ -119,7 +120,7 @@ def run_text(run: Run) -> str:
     """What a run came to: per image its end, its digest, and the references that were written."""
     if run.plan is None or run.result is None:
         return ""
-    return "\n".join(_run_lines(run, run.plan)) + "\n"
+    return harmless("\n".join(_run_lines(run, run.plan))) + "\n"
 
 
 def _run_lines(run: Run, plan: Plan) -> Iterator[str]:

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from releaser.core.events import Outcome, StepFinished
+from releaser.core.harmless import one_line
 
 MAX_LINE = 400
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
-)
-# GitHub's runner and Azure's agent look for these anywhere in a line (actions/runner,
-# src/Runner.Common/ActionCommand.cs, TryParse); "::name::" counts at a line's start only.
-_COMMAND = re.compile(r"##(?=[A-Za-z]*\[)")
 
 
 def clean(text: str) -> str:
-    """``text`` as one harmless line: no escape sequences, control or direction characters, and
-    nothing that a CI system takes for a command wherever it stands."""
-    text = _COMMAND.sub("# #", _CONTROL.sub("", _ESCAPES.sub("", text)))
-    return text if len(text) <= MAX_LINE else text[: MAX_LINE - 1] + "…"
+    """``text`` as one harmless line; see :mod:`releaser.core.harmless`."""
+    return one_line(text, MAX_LINE)
 
 
 def step_words(key: str) -> str:

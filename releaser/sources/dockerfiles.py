@@ -121,15 +121,22 @@ def _missing(path: str) -> SpecError:
     folder, name = Path(path).parent, Path(path).name
     try:
         names = sorted(one.name for one in folder.iterdir())
-    except OSError:
-        return SpecError(
-            f'there is no Dockerfile "{path}"', hint=f'there is no folder "{folder}" either'
-        )
+    except OSError as error:
+        return SpecError(f'there is no Dockerfile "{path}"', hint=_no_folder(folder, error))
     likely = [one for one in names if _looks_like_one(one)]
     near = difflib.get_close_matches(name, likely or names, n=1)
     details = (("found here", ", ".join(likely[:8])),) if likely else ()
     hint = f'did you mean "{near[0]}"?' if near else "name the file with dockerfile:"
     return SpecError(f'there is no Dockerfile "{path}"', details=details, hint=hint)
+
+
+def _no_folder(folder: Path, error: OSError) -> str:
+    """Why nothing can be looked for in ``folder``."""
+    if isinstance(error, FileNotFoundError):
+        return f'there is no folder "{folder}" either'
+    if isinstance(error, NotADirectoryError):
+        return f'"{folder}" is no folder'
+    return f'"{folder}" cannot be read: {(error.strerror or str(error)).lower()}'
 
 
 def _looks_like_one(name: str) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from releaser.core.facts import Concern, SourceFacts
 from releaser.core.git_tags import TagTemplate
 from releaser.sources import ci
+from releaser.sources.git_filters import without_own_filters
 from releaser.sources.git_program import GitProgram, refusal
 from releaser.sources.git_urls import public_url
 
@@ -134,6 +135,7 @@ class Checkout:
 
     def _changes(self, prefix: str) -> tuple[str, ...]:
         answer = self._git.checked(
+            *without_own_filters(self._git),
             "status", "--porcelain", "-z", "--untracked-files=no", "--no-renames",
             "--ignore-submodules=untracked", "--", ".",
         )  # fmt: skip

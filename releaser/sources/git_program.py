@@ -1,10 +1,10 @@
 """Runs git: bounded in time and size, and with no prompts.
 
 A command that reads starts no hooks, uses no network and writes nothing: the checkout may come from
-anybody, so what its configuration could start is turned off. The system's and the user's
-configuration stay in force: ``safe.directory`` and the filters of Git LFS live there, and without
-them files that nobody changed would look modified. A command that writes is the user's own, with
-all that the user set up for it.
+anybody, so what its configuration could start is turned off (its filters in ``git_filters``). The
+system's and the user's configuration stay in force: ``safe.directory`` and the filters of Git LFS
+live there, and without them files that nobody changed would look modified. A command that writes is
+the user's own, with all that the user set up for it.
 """
 
 from __future__ import annotations
@@ -141,7 +141,8 @@ class GitProgram:
     def _run(
         self, how: _Manner, arguments: Sequence[str], given: bytes, timeout: float, most: int
     ) -> Answer:
-        details = (("command", f"git {arguments[0]}"), ("folder", self._directory))
+        command = next(one for one in arguments if one[0] != "-" and "=" not in one)
+        details = (("command", f"git {command}"), ("folder", self._directory))
         with self._started(how, arguments, given) as process:
             try:
                 out, err = _outputs(process, timeout, most)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from releaser.errors import SetupError, SpecError
+from releaser.sources.git_filters import without_own_filters
 from releaser.sources.git_program import GitProgram, NoGitError
 
 
@@ -18,8 +19,8 @@ def revision(
 ) -> Iterator[str]:
     """The folder that ``directory`` was in revision ``name``; it may be absent there.
 
-    A worktree of git's, so that line ends and filters are those of any checkout. It is removed in
-    the end.
+    A worktree of git's, so that line ends and filters are those of any checkout, less the programs
+    that its own configuration brings along. It is removed in the end.
 
     Raises:
         SetupError: there is no git, or no repository.
@@ -43,7 +44,8 @@ def revision(
     inside = os.path.relpath(os.path.realpath(directory), os.path.realpath(top.out.strip()))
     with tempfile.TemporaryDirectory(prefix="releaser-revision-") as folder:
         tree = str(Path(folder) / "tree")
-        added = git.ask("worktree", "add", "--detach", "--force", tree, commit.out.strip())
+        laying_out = (*without_own_filters(git), "worktree", "add", "--detach", "--force")
+        added = git.ask(*laying_out, tree, commit.out.strip())
         try:
             if added.status:
                 last = (added.err.strip().splitlines() or ["git does not say why"])[-1]

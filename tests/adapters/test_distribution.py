@@ -41,7 +41,9 @@ def reference(server: ScriptedRegistry) -> Reference:
 
 
 class TestRetries:
-    @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+    @pytest.mark.parametrize(
+        "status", [408, 425, 429, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529]
+    )
     def test_what_may_pass_is_tried_again(
         self, server: ScriptedRegistry, registry: Distribution, reference: Reference, status: int
     ) -> None:
@@ -49,7 +51,7 @@ class TestRetries:
         assert registry.digest(reference) == IMAGE.digest
         assert len(server.asked("HEAD")) == 4
 
-    @pytest.mark.parametrize("status", [400, 403, 404, 405, 413, 415, 418])
+    @pytest.mark.parametrize("status", [400, 403, 404, 405, 413, 415, 418, 501, 505, 507, 511])
     def test_what_will_not_pass_is_not(
         self, server: ScriptedRegistry, registry: Distribution, reference: Reference, status: int
     ) -> None:
@@ -61,6 +63,22 @@ class TestRetries:
                 registry.manifest(reference)
             assert (caught.value.status, caught.value.reason) == (status, "DENIED")
             assert not caught.value.retryable
+        assert len(server.log) == 1
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            b'{"errors":[{"code":"UNKNOWN","message":"write /var: no space left on device"}]}',
+            b'{"errors":[{"code":"UNKNOWN","detail":{"Enclosed":{"Op":"mkdir","Err":28}}}]}',
+        ],
+    )
+    def test_a_full_disk_is_not_waited_for(
+        self, server: ScriptedRegistry, registry: Distribution, reference: Reference, said: bytes
+    ) -> None:
+        server.rule("GET", TAG, answer(500, said, Content_Type="application/json"), times=None)
+        with pytest.raises(RegistryError, match="failed when asked to read") as caught:
+            registry.manifest(reference)
+        assert "make room at the registry" in told(caught.value)
         assert len(server.log) == 1
 
     @pytest.mark.parametrize("fault", [reset, close])

@@ -17,6 +17,7 @@ from releaser.core.lock import Offer
 from releaser.core.oci import Digest, Reference
 from releaser.engines.docker_client import Connection
 from releaser.engines.docker_engine import PUSH_TRIES, DockerEngine
+from releaser.engines.docker_lanes import PAUSES
 from releaser.errors import EngineError, RegistryError, SetupError
 from tests.engine_server import Answer, ScriptedEngine, refusal, scripted_engine, stream
 
@@ -26,6 +27,7 @@ LOOK = "/distribution/"
 DIGEST = Digest("sha256:" + "b" * 64)
 OTHER = Digest("sha256:" + "c" * 64)
 PUSHED = stream({"status": f"1.2: digest: {DIGEST} size: 530"})
+LIMITED = stream({"errorDetail": {"message": "error from registry: toomanyrequests"}})
 BUSY = stream({"errorDetail": {"message": "received unexpected HTTP status: 503 Service Un"}})
 
 
@@ -152,7 +154,7 @@ def test_a_fault_that_passes_is_tried_again(rig: Rig) -> None:
     rig.script.on(PUSH, BUSY, BUSY, PUSHED)
     rig.push()
     assert len(rig.script.asked(PUSH)) == 3
-    assert [0.5 <= rig.pauses[0] <= 1, 2 <= rig.pauses[1] <= 4] == [True, True]
+    assert [0 <= rig.pauses[0] <= 1.5, 0 <= rig.pauses[1] <= 6] == [True, True]
     notices = [event.message for event in rig.heard.events if isinstance(event, Notice)]
     assert len(notices) == 2
     assert "(2 of 4)" in notices[0]
@@ -164,7 +166,67 @@ def test_a_fault_that_stays_ends_after_four_tries(rig: Rig) -> None:
         rig.push()
     assert (caught.value.status, caught.value.retryable) == (503, True)
     assert len(rig.script.asked(PUSH)) == PUSH_TRIES
-    assert sum(rig.pauses) <= 20
+    assert sum(rig.pauses) <= 30
+
+
+def test_a_registry_that_limits_requests_is_pushed_to_with_patience(rig: Rig) -> None:
+    rig.script.on(PUSH, *[LIMITED] * 9, PUSHED)
+    rig.push()
+    assert len(rig.script.asked(PUSH)) == 10
+    assert rig.pauses == list(PAUSES[:9])
+    (notice,) = (event.message for event in rig.heard.events if isinstance(event, Notice))
+    assert "one after another" in notice
+    rig.script.on(PUSH, PUSHED)
+    rig.push()
+    assert rig.pauses[9:] == [PAUSES[0]], "the next one does not come at once"
+
+
+def test_a_limit_that_stays_ends_all_pushes_to_that_registry(rig: Rig) -> None:
+    rig.script.on(PUSH, LIMITED)
+    for tries in (len(PAUSES) + 1, 1):
+        before = len(rig.script.asked(PUSH))
+        with pytest.raises(RegistryError) as caught:
+            rig.push()
+        assert (caught.value.reason, caught.value.retryable) == ("TOOMANYREQUESTS", True)
+        assert len(rig.script.asked(PUSH)) - before == tries
+    assert sum(rig.pauses) <= 60
+    rig.script.on("/images/quay.io", PUSHED)
+    rig.engine.push(Reference.parse("quay.io/acme/api:1.2"), rig.heard)
+
+
+def test_pushes_to_a_registry_that_limits_requests_take_turns(rig: Rig) -> None:
+    """And other faults are as before in there."""
+    rig.script.on(PUSH, *[LIMITED] * 8, BUSY, *[PUSHED] * 4)
+    threads = [threading.Thread(target=rig.push) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert not any(thread.is_alive() for thread in threads)
+    notices = [event.message for event in rig.heard.events if isinstance(event, Notice)]
+    assert sum("one after another" in notice for notice in notices) == 1
+    assert sum("(2 of 4)" in notice for notice in notices) == 1
+
+
+def test_who_waits_for_a_turn_can_be_stopped(rig: Rig) -> None:
+    lane = rig.engine._lanes.to("localhost:5000")
+    lane.narrowed()
+    caught: list[Exception] = []
+
+    def push() -> None:
+        try:
+            rig.push()
+        except EngineError as error:
+            caught.append(error)
+
+    with lane.turn(lambda: False):
+        thread = threading.Thread(target=push)
+        thread.start()
+        time.sleep(0.3)
+        rig.engine.cancel()
+        thread.join(5)
+    assert [str(error) for error in caught] == [f"the push of {REFERENCE} was stopped"]
+    assert rig.script.asked(PUSH) == []
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from releaser.engines.rawjson import (
-    LONGEST_LINE,
+    LONGEST_PLAIN,
     LONGEST_RECORD,
     LineSplitter,
     Log,
@@ -23,7 +23,6 @@ from releaser.engines.rawjson import (
     Status,
     Vertex,
     clean,
-    printed,
     records,
 )
 
@@ -113,7 +112,7 @@ def test_a_record_longer_than_the_limit_becomes_a_short_plain_line() -> None:
     content = b'{"logs":"' + b"x" * (LONGEST_RECORD + 5) + b'"}\nnext\n'
     cut, following = parsed([content])
     assert isinstance(cut, Plain)
-    assert len(cut.text) == LONGEST_LINE + 1
+    assert len(cut.text) == LONGEST_PLAIN + 1
     assert following == Plain("next")
 
 
@@ -154,8 +153,3 @@ def test_clean_text_has_no_control_character_and_stays_clean(text: str) -> None:
     shown = clean(text)
     assert not any(ord(c) < 32 and c != "\t" for c in shown)
     assert clean(shown) == shown
-
-
-def test_output_that_is_no_utf8_or_too_long_is_still_shown() -> None:
-    assert printed(b"caf\xe9") == "caf\ufffd"
-    assert printed(b"x" * LONGEST_LINE) == "x" * LONGEST_LINE + "…"

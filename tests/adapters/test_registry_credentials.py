@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import inspect
 import json
 import os
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from releaser.engines.docker_credentials import HELPER_SECONDS
 from releaser.errors import SetupError
 from releaser.registries.credentials import (
     DockerConfig,
@@ -73,6 +75,7 @@ class TestFile:
             b'{"auths": {"ghcr.io": {"auth": 7}}}',
             b'{"auths": {"ghcr.io": {"auth": "bm9jb2xvbg=="}}}',
             b'{"auths": {"ghcr.io": {"identitytoken": {}}}}',
+            b'{"auths": {"ghcr.io": {"registrytoken": "a\\r\\nHost: evil"}}}',
             b'{"credHelpers": "x"}',
             b'{"credsStore": 7}',
             b'{"credsStore": ["x"]}',
@@ -216,6 +219,9 @@ class TestHelpers:
             ("echo the vault is locked; exit 1", "exit code 1: the vault is locked"),
             ("exit 3", "exit code 3"),
             ("echo nonsense", "not the JSON of a login"),
+            ('printf \'{"Username": "me", "Sec\'', "not the JSON of a login"),
+            ("printf '\\377\\376'", "not the JSON of a login"),
+            ("exit 0", "not the JSON of a login"),
             ('echo \'{"Username": "me"}\'', "not the JSON of a login"),
             ('echo \'{"Username": 1, "Secret": 2}\'', "not the JSON of a login"),
             ("echo '[]'", "not the JSON of a login"),
@@ -242,6 +248,11 @@ class TestHelpers:
         assert "docker-credential-test" in caught.value.message
         assert why in dict(caught.value.details)["cause"]
         assert SECRET not in str(caught.value.details)
+
+    def test_have_fifteen_seconds(self, config: Path) -> None:
+        given = inspect.signature(DockerConfig).parameters["helper_seconds"].default
+        assert given == HELPER_SECONDS == 15.0
+        assert DockerConfig(config).of("ghcr.io") is None
 
     def test_that_are_not_there(self, config: Path) -> None:
         with pytest.raises(SetupError) as caught:

@@ -327,10 +327,10 @@ class TestProxies:
 
 def test_a_name_that_leads_to_a_link_local_address(monkeypatch: pytest.MonkeyPatch) -> None:
     """No name may lead to a metadata service, whatever the resolver says of it."""
-    from releaser.registries import wire
+    from releaser.registries import hosts
 
     with scripted_registry() as server:
-        monkeypatch.setattr(wire, "is_link_local", lambda address: address == "127.0.0.1")
-        with pytest.raises(RegistryError):
+        monkeypatch.setattr(hosts, "is_link_local", lambda address: address == "127.0.0.1")
+        with pytest.raises(RegistryError, match="no usable answer"):
             adapter().digest(server.repository().tagged("1.0"))
         assert server.log == []

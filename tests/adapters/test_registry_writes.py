@@ -115,6 +115,7 @@ class TestTagWrites:
         server.rule("GET", TAG, lambda e: old if when.now < 1010 else e.served(), times=None)
         put(registry, server)
         assert len(server.asked("PUT")) == 1
+        assert when.now >= 1010
 
     def test_f25_unreadable_while_written(
         self, server: ScriptedRegistry, registry: Distribution

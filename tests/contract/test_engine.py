@@ -24,7 +24,7 @@ from releaser.core.events import Event, StepProgress
 from releaser.core.oci import Digest, Reference, Repository
 from releaser.engines.docker_client import Connection
 from releaser.engines.docker_engine import DockerEngine
-from releaser.errors import RegistryError, SetupError, StepError
+from releaser.errors import EngineError, RegistryError, SetupError, StepError
 from releaser.interfaces import Engine
 from tests.fakes.engine import FakeEngine
 from tests.registry_process import start_registry
@@ -249,6 +249,18 @@ def test_a_name_moves_to_the_image_that_is_given_it(rig: Rig) -> None:
 def test_an_image_that_is_not_there_cannot_be_named(rig: Rig) -> None:
     with pytest.raises(StepError):
         rig.engine.name(Digest.of(rig.run.encode()), (rig.reference("one"),))
+
+
+def test_an_image_says_its_labels_in_words_and_where_they_stand(rig: Rig) -> None:
+    reference = rig.reference("one")
+    rig.image("a", reference)
+    said = {one.where: one.text for one in rig.engine.inscriptions(reference)}
+    assert f"{rig.run}-a" in said[f"label {LABEL}"]
+
+
+def test_an_image_that_is_not_there_says_nothing(rig: Rig) -> None:
+    with pytest.raises(EngineError):
+        rig.engine.inscriptions(rig.reference("one"))
 
 
 def test_a_pushed_image_is_in_the_registry(rig: Rig) -> None:

@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from releaser.core.oci import Platform
 from releaser.core.spec import ImageSpec, Problem, RegistrySpec, SecretSpec, Spec, problems, unknown
+from releaser.core.spec.build_values import rooted
 from releaser.core.spec.nearest import nearest
 from releaser.core.spec.paths import check_inside, check_remote, is_remote, join
 from releaser.core.spec.problems import MAX_PROBLEMS
@@ -363,3 +364,18 @@ def test_problems_are_bounded() -> None:
 
 def test_a_problem_is_a_value() -> None:
     assert Problem(("a",), "x") == Problem(("a",), "x")
+
+
+@pytest.mark.parametrize(
+    ("cache", "absolute"),
+    [
+        ("type=gha,mode=max", "type=gha,mode=max"),
+        ("acme/cache:api", "acme/cache:api"),
+        ("type=local,dest=.cache/api,mode=max", "type=local,dest=/shop/.cache/api,mode=max"),
+        ("src=/var/cache,type=local", "src=/var/cache,type=local"),
+        ("type=s3,src=x", "type=s3,src=x"),
+    ],
+)
+def test_a_local_cache_lies_below_the_file(cache: str, absolute: str) -> None:
+    assert rooted(cache, "/shop") == absolute
+    assert image(cache_from=[cache]).cache_from == (cache,)

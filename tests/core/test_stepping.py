@@ -82,8 +82,8 @@ def test_public_tags_come_last_from_narrow_to_wide() -> None:
         stages.setdefault(one.stage, []).append(one.key.removeprefix("tag:ghcr.io/acme/shop/"))
     assert stages == {
         0: ["build:a", "push:a@ghcr", "build:b", "push:b@ghcr"],
-        1: ["a:sha-abc1234", "a:1.4.2"],
-        2: ["b:sha-abc1234", "b:1.4.2"],
+        1: ["a:1.4.2", "a:sha-abc1234"],
+        2: ["b:1.4.2", "b:sha-abc1234"],
         3: ["a:1.4"],
         4: ["b:1.4"],
         5: ["a:1"],
@@ -136,14 +136,34 @@ def test_a_tag_of_what_is_yet_to_be_built_is_read_from_the_fingerprints_tag() ->
     assert step.source == Reference.parse(f"{API}:{marks(asked)['api']}")
 
 
-def test_tags_that_never_move_are_written_one_after_another() -> None:
-    plan = request("api", BOTH, ["{{version}}", "sha-{{sha}}", "v{{version}}", "latest"]).plan()
+@pytest.mark.parametrize(
+    "rules",
+    [
+        ["{{version}}", "sha-{{sha}}", "v{{version}}", "latest"],
+        ["latest", "sha-{{sha}}", "{{version}}", "v{{version}}"],
+    ],
+)
+def test_one_tag_that_names_the_version_is_written_before_all_others_that_never_move(
+    rules: list[str],
+) -> None:
+    """Of two releases of one version from different commits, only such a tag can decide."""
+    plan = request("api", BOTH, rules).plan()
     chains = {one.key: one.needs for one in plan.steps if isinstance(one.step, TagStep)}
     for prefix in (f"tag:{API}:", "tag:docker.io/acme/api:"):
         assert chains[f"{prefix}1.4.2"] == ()
         assert chains[f"{prefix}sha-abc1234"] == (f"{prefix}1.4.2",)
-        assert chains[f"{prefix}v1.4.2"] == (f"{prefix}sha-abc1234",)
+        assert chains[f"{prefix}v1.4.2"] == (f"{prefix}1.4.2",)
         assert chains[f"{prefix}latest"] == ()
+
+
+def test_the_needs_of_a_tag_are_of_its_own_image() -> None:
+    plan = request("a; b", tags=["{{version}}", "v{{version}}"]).plan()
+    chains = {one.key: one.needs for one in plan.steps if isinstance(one.step, TagStep)}
+    place = "tag:ghcr.io/acme/shop"
+    assert {key: needs for key, needs in chains.items() if needs} == {
+        f"{place}/a:v1.4.2": (f"{place}/a:1.4.2",),
+        f"{place}/b:v1.4.2": (f"{place}/b:1.4.2",),
+    }
 
 
 def test_a_copy_names_its_source_by_digest() -> None:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from releaser.core.events import StepProgress
 from releaser.core.facts import EngineFacts, LocalImage
+from releaser.core.inscriptions import Inscription
 from releaser.core.lock import Offer
 from releaser.core.oci import Digest, Platform, Reference
 from releaser.errors import EngineError, RegistryError, ReleaserError
@@ -40,6 +41,7 @@ class FakeImage:
 
     labels: Mapping[str, str]
     references: frozenset[Reference] = frozenset()
+    inscriptions: tuple[Inscription, ...] = ()
 
 
 def _nowhere(reference: Reference, image_id: Digest, labels: Mapping[str, str]) -> None:  # noqa: ARG001
@@ -79,10 +81,15 @@ class FakeEngine:
         image_id: Digest,
         labels: Mapping[str, str] | Iterable[tuple[str, str]] = (),
         references: Iterable[Reference] = (),
+        history: Iterable[str] = (),
     ) -> None:
         """Put an image into the store, as a build does."""
+        said = [
+            Inscription(f"label {name}", f"{name}\n{text}") for name, text in dict(labels).items()
+        ]
+        said += [Inscription(f"history line {n}", line) for n, line in enumerate(history, 1)]
         with self._lock:
-            self.stored[image_id] = FakeImage(dict(labels))
+            self.stored[image_id] = FakeImage(dict(labels), inscriptions=tuple(said))
             for reference in references:
                 self._name(image_id, reference)
 
@@ -144,6 +151,15 @@ class FakeEngine:
                 raise EngineError(f"cannot name {image_id.short}: no such image")
             for reference in references:
                 self._name(image_id, reference)
+
+    def inscriptions(self, reference: Reference) -> tuple[Inscription, ...]:
+        """The labels that an image was put there with, and its history."""
+        self._called("inscriptions", reference)
+        with self._lock:
+            image_id = self._find(reference)
+            if image_id is None:
+                raise EngineError(f"cannot look into {reference}: no such image")
+            return self.stored[image_id].inscriptions
 
     def push(self, reference: Reference, listener: Listener) -> None:
         """Hand the image to ``upload``."""

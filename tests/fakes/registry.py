@@ -229,6 +229,16 @@ class FakeRegistry:
         with self._lock:
             return [call.subject for call in self.calls if call.method == method]
 
+    def twin(self) -> FakeRegistry:
+        """Another one that holds the same, and whose calls do not count here."""
+        made = FakeRegistry(lists_referrers=self.lists_referrers, deletes=self.deletes)
+        with self._lock:
+            for name, held in self.repositories.items():
+                made.repositories[name] = _Repository(
+                    dict(held.blobs), dict(held.manifests), dict(held.tags)
+                )
+        return made
+
     # -- the interface
 
     def check_push(self, repository: Repository) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.registry import Image, image
 from tests.faults.actions import first, manifests
+from tests.faults.direct import Direct
 from tests.faults.exchange import Exchange
 from tests.faults.outcome import OK, REFUSED, Judge
 from tests.faults.project import Ended, Project
+from tests.faults.proxy import start_proxy
 
 
 def publish(project: Project, content: Image, *tags: str) -> None:
@@ -81,6 +85,76 @@ def test_f42_one_version_from_two_processes(tagging: Judge) -> None:
         tagging.no_secret(one)
     assert project.digest("1.0.0") == str(project.seeded["app"].digest), before
     tagging.repeat()
+
+
+@pytest.fixture
+def other(tagging: Judge, registry: str) -> Iterator[Project]:
+    """Somebody else's checkout, who releases to the same registry through a proxy of their own."""
+    ours = tagging.project
+    with start_proxy(registry) as proxy:
+        proxy.clock = ours.pace.now
+        direct = {**ours.direct, proxy.host: Direct(registry)}
+        targets = {"r": f"{proxy.host}/{ours.name}"}
+        folder = ours.folder.parent / "other" / "project"
+        yield replace(ours, folder=folder, proxy=proxy, direct=direct, targets=targets, seeded={})
+
+
+def checked_out(project: Project, version: str) -> str:
+    """Let a checkout have a content that only ``version`` has; the digest of its image."""
+    project.nonce = f"{project.name}-{version}"
+    project.write()
+    project.seed()
+    return str(project.seeded["app"].digest)
+
+
+@dataclass
+class Round:
+    """Two releases, each by a process and of a version of its own."""
+
+    projects: tuple[Project, Project]
+    versions: tuple[str, str]
+
+    def run(self, first: int, pause: float) -> tuple[list[Ended], list[str]]:
+        """Start one and, ``pause`` seconds later, the other; how they end, and their digests."""
+        digests = [checked_out(*one) for one in zip(self.projects, self.versions, strict=True)]
+        began, running = time.monotonic(), {}
+        for number in (first, 1 - first):
+            running[number] = self.projects[number].start(self.versions[number])
+            time.sleep(pause)
+        return [self.projects[n].end(running[n], began) for n in (0, 1)], digests
+
+    @property
+    def highest(self) -> int:
+        """Whose version is higher."""
+        numbers = [[int(part) for part in one.split(".")] for one in self.versions]
+        return numbers.index(max(numbers))
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether each of them had asked its registry before the other one was done."""
+        logs = [one.proxy.asked() for one in self.projects]
+        return max(log[0].at for log in logs) < min(log[-1].at for log in logs)
+
+
+@pytest.mark.parametrize("rounds", [2, pytest.param(50, marks=pytest.mark.slow)])
+def test_two_processes_at_once(tagging: Judge, other: Project, rounds: int) -> None:
+    """Who is higher, who is started first, and how soon the other one follows, all change."""
+    one, mixed = tagging.project, 0
+    for number in range(1, rounds + 1):
+        versions = (f"{number}.1.0", f"{number}.{number % 3}.1")
+        both = Round((one, other), versions)
+        ended, digests = both.run(number % 2, 0.03 * (number % 5))
+        assert [end.code for end in ended] == [0, 0], [end.err for end in ended]
+        highest = digests[both.highest]
+        wanted = {str(number): highest, "latest": highest}
+        for at in (1 - both.highest, both.highest):
+            wanted |= {versions[at]: digests[at], versions[at].rpartition(".")[0]: digests[at]}
+        assert {tag: one.digest(tag) for tag in wanted} == wanted
+        mixed += both.is_mixed
+        for end in ended:
+            tagging.no_secret(end)
+    tagging.note(0)
+    assert mixed >= rounds / 2, "the releases were hardly ever under way at once"
 
 
 def saved(project: Project) -> Path:

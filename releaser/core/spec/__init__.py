@@ -1,12 +1,14 @@
 """The models of ``images.yaml``: data as the user wrote it, checked and frozen.
 
 ``models`` says which keys there are, ``fields`` which forms a value may be written in, ``paths``
-what a path may name, and ``problems`` what is wrong between the parts that no single field shows:
-names that point nowhere, two images under one tag.
+what a path may name, ``build_values`` which values must stay one where they become a part of an
+option, and ``problems`` what is wrong between the parts that no single field shows: names that
+point nowhere, two images under one tag.
 """
 
 from __future__ import annotations
 
+from releaser.core.spec.build_values import rooted
 from releaser.core.spec.models import (
     KEEP_ALL,
     PLAN_FIELDS,
@@ -44,6 +46,7 @@ __all__ = [
     "is_remote",
     "looks_secret",
     "problems",
+    "rooted",
     "seconds_of",
     "unknown",
 ]

@@ -305,7 +305,7 @@ class Spec(_Model):
     def _known(cls, value: str) -> str:
         if value != SCHEMA_VERSION:
             raise refused(
-                f'"{value}" is not a version of this file\'s format',
+                f'"{value[:60]}" is not a version of this file\'s format',
                 f"write {SCHEMA_VERSION}",
                 (("allowed", SCHEMA_VERSION),),
             )

@@ -9,6 +9,7 @@ from functools import partial
 from itertools import islice
 
 from releaser.core.oci import DOCKER_HUB, Platform, Repository
+from releaser.core.spec.build_values import value_problems
 from releaser.core.spec.groups import group_problems
 from releaser.core.spec.meetings import git_tag_problems, meetings
 from releaser.core.spec.models import ImageSpec, Spec
@@ -25,7 +26,6 @@ OWN_LABELS = "dev.releaser."
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
 _KEY = re.compile(r"[^\s=\x00-\x1f\x7f-][^\s=\x00-\x1f\x7f]*")
-_SSH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:=[^,\n]+)?")
 _OUR_IMAGE = re.compile(r"target:|service:")
 _SYSTEMS = ("linux", "windows", "darwin", "freebsd", "wasi", "wasip1")
 _ARCHITECTURES = (
@@ -115,6 +115,7 @@ def _image_problems(spec: Spec) -> Iterator[Problem]:
             continue  # it is there only to be extended, and may be half an image
         yield from _path_problems(here, image)
         yield from _name_problems(here, image)
+        yield from value_problems(here, image)
         yield from _twins(here, image)
         yield from _reference_problems(here, spec, image)
         yield from _platform_problems(here, image)
@@ -167,7 +168,7 @@ def _complaint(path: Path, check: Callable[[], None], hint: str | None = None) -
 
 
 def _name_problems(here: Path, image: ImageSpec) -> Iterator[Problem]:
-    for field, kind in (("args", "a build arg"), ("labels", "a label"), ("extra_hosts", "a host")):
+    for field, kind in (("args", "a build arg"), ("labels", "a label")):
         for key, _ in getattr(image, field):
             if not _KEY.fullmatch(key):
                 message = f'"{_short(key)}" is not a name for {kind}'
@@ -175,10 +176,6 @@ def _name_problems(here: Path, image: ImageSpec) -> Iterator[Problem]:
             elif field == "labels" and key.startswith(OWN_LABELS):
                 message = f'label "{key}" is set by releaser itself'
                 yield Problem((*here, field, key), message, about_key=True)
-    for index, key in enumerate(image.ssh):
-        if not _SSH.fullmatch(key):
-            message = f'"{key}" is not an SSH agent or key'
-            yield Problem((*here, "ssh", index), message, "write default, or id=path")
 
 
 def _twins(here: Path, image: ImageSpec) -> Iterator[Problem]:

@@ -91,7 +91,13 @@ class Rule:
             expressions.check(text, ())
         if not re.search("[,=]", expressions.blank(text)):
             return _checked(cls(RuleType.RAW, (("value", text),), bare=True))
-        return cls.of((key or "value", value) for key, value in fields_of(text))
+        fields = tuple(fields_of(text))
+        if sum(not key for key, _ in fields) > 1:
+            raise SpecError(
+                f'"{text}" is more than one tag',
+                hint="write each as an item of its own: no tag has a comma in it",
+            )
+        return cls.of((key or "value", value) for key, value in fields)
 
     @classmethod
     def of(cls, fields: Iterable[tuple[str, str]]) -> Rule:

@@ -1,0 +1,147 @@
+"""Values of secrets are found however they are written, and whatever stands around them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from releaser.core.redaction import (
+    MASK,
+    PIECE,
+    SHORTEST,
+    Needles,
+    Redactor,
+    forms,
+    is_sought,
+    key_forms,
+    line_forms,
+)
+
+PEM = "-----BEGIN PRIVATE KEY-----\n" + "".join(
+    base64.b64encode(bytes((n * 7 + i * 13) % 256 for i in range(48))).decode() + "\n"
+    for n in range(26)
+)
+ENCODINGS: dict[str, Callable[[str], str]] = {
+    "raw": str,
+    "base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "base64 of a url": lambda text: base64.urlsafe_b64encode(text.encode()).decode(),
+    "base64 after one": lambda text: base64.b64encode(b"x" + text.encode() + b"yz").decode(),
+    "base64 after two": lambda text: base64.b64encode(b"xy" + text.encode() + b"z").decode(),
+    "base64 in a login": lambda text: base64.b64encode(f"user:{text}".encode()).decode(),
+    "url": lambda text: quote(text, safe=""),
+    "url with slashes": quote,
+    "url of a form": quote_plus,
+    "json": lambda text: json.dumps(text)[1:-1],
+    "json with letters": lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+}
+LETTERS = st.characters(exclude_categories=("Cc", "Cf", "Cs", "Zl", "Zp"))
+VALUES = st.text(LETTERS, min_size=6, max_size=60).filter(is_sought)
+
+
+def left(redactor: Redactor, text: str, value: str) -> set[str]:
+    """The forms of a value that stand in a text after redaction."""
+    hidden = redactor.hide(text)
+    needles = Needles(dict.fromkeys(forms(value.encode()), "x"))
+    return {hidden[begin:end] for begin, end in needles.spans(hidden)}
+
+
+@given(VALUES, st.sampled_from(sorted(ENCODINGS)), st.text(max_size=20), st.text(max_size=20))
+@example("a/b+c&<d>", "json", "", "")
+@example("ünïcödé pässwörd", "url", "%", "%")
+def test_no_value_survives(value: str, encoding: str, before: str, after: str) -> None:
+    redactor = Redactor([value.encode()])
+    written = ENCODINGS[encoding](value.strip())
+    hidden = redactor.hide(before + written + after)
+    assert MASK in hidden
+    assert not left(redactor, before + written + after, value) or value.strip() in MASK * 9
+
+
+@given(st.lists(VALUES, min_size=1, max_size=6), st.text(max_size=30))
+def test_of_several_values_none_survives(values: list[str], between: str) -> None:
+    redactor = Redactor([value.encode() for value in values])
+    hidden = redactor.hide(between.join(values))
+    for value in values:
+        assert value.strip() not in hidden.replace(MASK, "\0")
+
+
+@given(st.text(max_size=200), st.lists(VALUES, max_size=3))
+def test_what_holds_no_value_stays_as_it_is(text: str, values: list[str]) -> None:
+    found = frozenset().union(*(forms(value.encode()) for value in values))
+    if not any(form in text for form in found):
+        assert Redactor([value.encode() for value in values]).hide(text) == text
+
+
+@pytest.mark.parametrize("value", ["", "true", "12345", " abc  ", "Production", "latest\n"])
+def test_what_is_short_or_stands_everywhere_is_left_alone(value: str) -> None:
+    assert not forms(value.encode())
+    assert not is_sought(value)
+    assert Redactor([value.encode()]).hide("true 12345 abc production latest") == (
+        "true 12345 abc production latest"
+    )
+
+
+def test_longer_values_go_first_and_overlaps_leave_nothing() -> None:
+    redactor = Redactor([b"secret-1", b"secret-1-and-more\nsecond line", b"more-there"])
+    assert redactor.hide("abc secret-1-and-more / second line secret-1") == "abc *** / *** ***"
+    assert redactor.hide("secret-1-and-more-there!") == "***!"
+
+
+@pytest.mark.parametrize("wrap", [64, 76])
+def test_a_key_of_many_lines_leaves_nothing_raw_or_in_wrapped_base64(wrap: int) -> None:
+    redactor = Redactor([PEM.encode()])
+    for line in PEM.splitlines():
+        assert redactor.hide(f"> {line} <") == f"> {MASK} <"
+    encoded = base64.b64encode(PEM.encode()).decode()
+    rows = [encoded[at : at + wrap] for at in range(0, len(encoded), wrap)]
+    assert {redactor.hide(row) for row in rows[:-1]} == {MASK}
+
+
+def test_of_a_file_of_settings_only_what_looks_like_a_key_is_sought_in_images() -> None:
+    npmrc = b"registry=https://registry.example/\n//registry.example/:_authToken=npm_0123456789\n"
+    found = "\n".join(key_forms(npmrc))
+    assert "npm_0123456789" in found
+    assert "registry=https://registry.example/" not in found.splitlines()
+    assert "registry=https://registry.example/" in line_forms(npmrc)
+    assert not key_forms(b"npm_0123456789abc")
+
+
+def test_long_values_are_sought_in_pieces() -> None:
+    value = "".join(f"{n:07d}" for n in range(2000))
+    redactor = Redactor([value.encode()])
+    assert redactor.longest <= PIECE
+    assert "".join(f"{n:07d}" for n in range(1000, 1400)) not in redactor.hide(f"a {value} b")
+    assert redactor.hide(value[:PIECE]) == MASK
+
+
+def test_nothing_that_is_sought_shows_in_reprs() -> None:
+    redactor = Redactor([b"hunter-22"])
+    assert "hunter" not in repr(redactor) + repr(Needles(dict.fromkeys(forms(b"hunter-22"), "t")))
+
+
+def test_needles_tell_whose_they_are() -> None:
+    needles = Needles({"hunter-22": "pip", "swordfish": "npm"})
+    assert needles.found("a swordfish") == "npm"
+    assert needles.found("nothing") is None
+    assert not Needles({})
+    assert Needles({}).found("x") is None
+
+
+def test_shortest_and_mask_do_not_meet() -> None:
+    assert len(MASK) < SHORTEST
+
+
+def test_a_large_log_is_searched_fast() -> None:
+    """Ten times slower than measured on a quiet machine would still pass."""
+    line = "#12 4.213 Get:7 http://mirror.example/debian bookworm/main libfoo-dev 1.2.3 [34 kB]\n"
+    text = line * 100_000
+    redactor = Redactor([b"ghp_0123456789abcdefABCDEF", b"correct-horse-battery", PEM.encode()])
+    began = time.process_time()
+    assert redactor.hide(text) == text
+    assert len(text) / 1e6 / (time.process_time() - began) > 10  # MB/s
