@@ -24,6 +24,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+# First, so that the groups are known when a worker spreads the tests.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything in tests/e2e needs an engine; nothing in tests/core touches the disk."""
     for item in items:

@@ -97,7 +97,7 @@ def check_writable(path: Path) -> None:
 
     Raises:
         SpecError: it could not, whatever is done.
-        SetupError: its disk is full.
+        SetupError: its disk is full, or takes no files.
     """
     folder = path.parent
     closed = path.is_file() and not path.stat().st_mode & 0o222
@@ -116,7 +116,10 @@ def _check_room(path: Path) -> None:
             os.posix_fallocate(probe.fileno(), 0, ROOM)
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-            raise SpecError(f"{path} cannot be written: {error.strerror}") from error
+            raise SetupError(
+                f"{path} cannot be written: {(error.strerror or str(error)).lower()}",
+                hint="name a file in another folder",
+            ) from error
         raise SetupError(
             f"there is no room for {path}: {error.strerror}",
             details=(("needed", f"{ROOM // 1024**2} MiB"),),

@@ -171,6 +171,6 @@ def test_twice_is_once_and_nothing_is_lost(text: str, url: str | None, before: s
 
 @pytest.mark.parametrize("unit", ["#", " ", "[", "[a]: b\n", "`", "```a\n", "<!--", "\n", "a", "~"])
 def test_megabytes_are_harmless(unit: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     inserted(unit * (300_000 // len(unit)), TWO, url=GITHUB)
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10

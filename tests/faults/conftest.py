@@ -20,6 +20,7 @@ from tests.registry_process import start_registry
 HERE = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What pushes needs an engine."""
     for item in items:
