@@ -14,6 +14,7 @@ from releaser import __version__
 from releaser.cli import (
     changelog,
     commands,
+    editors,
     locking,
     promoting,
     pruning,
@@ -69,6 +70,7 @@ app.command("affected", rich_help_panel=LOOK)(commands.affected)
 app.command("tags", rich_help_panel=LOOK)(tagging.tags)
 app.command("version", rich_help_panel=LOOK)(versions.version)
 app.command("changelog", rich_help_panel=LOOK)(changelog.changelog)
+app.command("schema", rich_help_panel=LOOK)(editors.schema)
 app.command("lock", rich_help_panel=LOOK)(locking.lock)
 app.command("build", rich_help_panel=MAKE)(commands.build)
 app.command("release", rich_help_panel=MAKE)(releasing.release)
