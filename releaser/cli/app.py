@@ -15,6 +15,7 @@ from releaser.cli import (
     changelog,
     commands,
     editors,
+    graphing,
     locking,
     promoting,
     pruning,
@@ -66,6 +67,7 @@ def main_options(
 app.command("validate", rich_help_panel=LOOK)(commands.validate)
 app.command("plan", rich_help_panel=LOOK)(commands.plan)
 app.command("why", rich_help_panel=LOOK)(commands.why)
+app.command("graph", rich_help_panel=LOOK)(graphing.graph)
 app.command("affected", rich_help_panel=LOOK)(commands.affected)
 app.command("tags", rich_help_panel=LOOK)(tagging.tags)
 app.command("version", rich_help_panel=LOOK)(versions.version)
