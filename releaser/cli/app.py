@@ -14,6 +14,7 @@ from releaser import __version__
 from releaser.cli import (
     changelog,
     commands,
+    completion,
     editors,
     graphing,
     locking,
@@ -96,6 +97,9 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _invoke(arguments: list[str]) -> int:
+    if len(arguments) == 2 and arguments[0] == "--show-completion":  # without one: this shell's
+        typer.echo(completion.script(arguments[1]))
+        return 0
     result = app(arguments, prog_name="releaser", standalone_mode=False)
     sys.stdout.flush()
     return result if isinstance(result, int) else 0
