@@ -151,6 +151,27 @@ def test_nothing_is_described_that_is_not_there() -> None:
     assert descriptions.RULE.keys() == DEFINITIONS["rule"]["anyOf"][1]["properties"].keys()
 
 
+def _patterns(node: object) -> Iterator[str]:
+    match node:
+        case dict():
+            for key, one in node.items():
+                if key == "pattern" and isinstance(one, str):
+                    yield one
+                yield from _patterns(one)
+        case list():
+            for one in node:
+                yield from _patterns(one)
+
+
+def test_patterns_are_those_of_editors_too() -> None:
+    """ECMA-262 with the flag "u" knows fewer escapes than Python: nothing else may be escaped."""
+    for pattern in _patterns(WHOLE):
+        escaped = set(re.findall(r"\\(.)", pattern))
+        assert escaped <= set("swdxSWD.^$*+?()[]{}|/\\-"), pattern
+        assert "(?P" not in pattern
+        assert "(?i" not in pattern
+
+
 def test_every_example_is_valid() -> None:
     count = 0
     for path, properties in _maps(WHOLE):

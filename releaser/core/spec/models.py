@@ -44,7 +44,7 @@ PUBLIC_REGISTRIES = frozenset(
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SIZE = re.compile(r"[0-9]+(?:\.[0-9]+)?\s*(?:[BKMGbkmg]|[KMGkmg][Ii]?[Bb])?")
-PROVENANCE = re.compile(r"mode=(?:min|max)|(?:builder-id|reproducible|version)=[^\s\"]+")
+PROVENANCE = re.compile(r"mode=(?:min|max)|(?:builder-id|reproducible|version)=[^\s\x22]+")
 _USERINFO = re.compile(r"[^/]*@")
 
 
