@@ -325,8 +325,10 @@ def test_a_file_may_have_its_images_from_others() -> None:
 
 
 def _parsed() -> Iterator[tuple[str, object]]:
-    """The wrong files that are YAML all the same."""
+    """The wrong files that are YAML all the same, those aside that are made to be too much."""
     for path in sorted((GOLDEN / "errors").glob("*/images.yaml")):
+        if path.parent.name in {"alias-bomb", "merge-bomb", "too-many-values"}:
+            continue
         try:
             yield path.parent.name, read(path.read_bytes())
         except (yaml.YAMLError, UnicodeDecodeError, RecursionError):

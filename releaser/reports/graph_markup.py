@@ -1,6 +1,7 @@
 """The graph for programs that draw: Mermaid (GitHub, GitLab, Markdown editors) and DOT (Graphviz).
 
-Arrows go from what is built first to what stands on it.
+Arrows go from what is built first to what stands on it. A page that shows Mermaid has a limit of
+its own, 500 edges where it does not say otherwise (``maxEdges``); the others have none.
 """
 
 from __future__ import annotations
