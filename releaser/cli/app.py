@@ -14,6 +14,9 @@ from releaser import __version__
 from releaser.cli import (
     changelog,
     commands,
+    completion,
+    editors,
+    graphing,
     locking,
     promoting,
     pruning,
@@ -67,10 +70,12 @@ def main_options(
 app.command("validate", rich_help_panel=LOOK)(commands.validate)
 app.command("plan", rich_help_panel=LOOK)(commands.plan)
 app.command("why", rich_help_panel=LOOK)(commands.why)
+app.command("graph", rich_help_panel=LOOK)(graphing.graph)
 app.command("affected", rich_help_panel=LOOK)(commands.affected)
 app.command("tags", rich_help_panel=LOOK)(tagging.tags)
 app.command("version", rich_help_panel=LOOK)(versions.version)
 app.command("changelog", rich_help_panel=LOOK)(changelog.changelog)
+app.command("schema", rich_help_panel=LOOK)(editors.schema)
 app.command("lock", rich_help_panel=LOOK)(locking.lock)
 app.command("build", rich_help_panel=MAKE)(commands.build)
 app.command("release", rich_help_panel=MAKE)(releasing.release)
@@ -95,6 +100,9 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _invoke(arguments: list[str]) -> int:
+    if len(arguments) == 2 and arguments[0] == "--show-completion":  # without one: this shell's
+        typer.echo(completion.script(arguments[1]))
+        return 0
     result = app(arguments, prog_name="releaser", standalone_mode=False)
     sys.stdout.flush()
     return result if isinstance(result, int) else 0

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from releaser.cli import options
+from releaser.cli import completion, options
 from releaser.cli.compose import adapters, contexts, load_project
 from releaser.cli.concerns import say_concerns
 from releaser.cli.machine import save
@@ -83,7 +83,10 @@ def plan(
 
 
 def why(
-    images: Annotated[list[str], typer.Argument(metavar="IMAGE", help="Images or globs.")],
+    images: Annotated[
+        list[str],
+        typer.Argument(metavar="IMAGE", help="Images or globs.", autocompletion=completion.images),
+    ],
     file: options.File = None,
     var: options.Var = None,
     profile: options.Profile = None,

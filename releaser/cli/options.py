@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from releaser.cli import completion
+
 
 class Format(StrEnum):
     """How a result is printed."""
@@ -33,14 +35,23 @@ class EngineName(StrEnum):
 
 
 Images = Annotated[
-    list[str] | None, typer.Argument(help="Images or globs; all where none is given.")
+    list[str] | None,
+    typer.Argument(
+        help="Images, groups or globs; all where none is given.", autocompletion=completion.images
+    ),
 ]
 File = Annotated[
     Path | None,
     typer.Option("--file", "-f", help="The spec. Default: images.yaml, looked for upwards."),
 ]
 Var = Annotated[
-    list[str] | None, typer.Option("--var", metavar="NAME=VALUE", help="Set a variable.")
+    list[str] | None,
+    typer.Option(
+        "--var",
+        metavar="NAME=VALUE",
+        help="Set a variable.",
+        autocompletion=completion.variables,
+    ),
 ]
 Only = Annotated[bool, typer.Option("--only", help="Leave the images they stand on alone.")]
 VersionOption = Annotated[
@@ -72,6 +83,7 @@ Registries = Annotated[
         "--registry",
         metavar="NAME",
         help="Only in this registry; may be repeated. Default: those that images go to.",
+        autocompletion=completion.registries,
     ),
 ]
 Report = Annotated[
@@ -81,7 +93,12 @@ Report = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
 Profile = Annotated[
     list[str] | None,
-    typer.Option("--profile", metavar="NAME", help="Put a profile upon the file; may be repeated."),
+    typer.Option(
+        "--profile",
+        metavar="NAME",
+        help="Put a profile upon the file; may be repeated.",
+        autocompletion=completion.profiles,
+    ),
 ]
 Journal = Annotated[
     Path | None,

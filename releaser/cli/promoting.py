@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from releaser.cli import options
+from releaser.cli import completion, options
 from releaser.cli.carrying import Carrying, carried_out, carrying
 from releaser.cli.compose import adapters, load_project
 from releaser.cli.options import DataFormat
@@ -18,7 +18,12 @@ from releaser.pipeline import promote as run_promotion
 
 def promote(
     asked: Annotated[
-        str, typer.Argument(metavar="VERSION|TAG", help="What is promoted: 1.4.2, latest, edge.")
+        str,
+        typer.Argument(
+            metavar="VERSION|TAG",
+            help="What is promoted: 1.4.2, latest, edge.",
+            autocompletion=completion.versions,
+        ),
     ],
     images: options.Images = None,
     file: options.File = None,
@@ -27,14 +32,23 @@ def promote(
     to: Annotated[
         list[str] | None,
         typer.Option(
-            "--to", metavar="TAG|REGISTRY", help="Where to: a registry's name, else a tag. Repeat."
+            "--to",
+            metavar="TAG|REGISTRY",
+            help="Where to: a registry's name, else a tag. Repeat.",
+            autocompletion=completion.registries,
         ),
     ] = None,
     tag: Annotated[
         list[str] | None, typer.Option("--tag", metavar="TAG", help="A tag, whatever it is called.")
     ] = None,
     source: Annotated[
-        str | None, typer.Option("--from", metavar="REGISTRY", help="The registry it comes from.")
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="REGISTRY",
+            help="The registry it comes from.",
+            autocompletion=completion.registries,
+        ),
     ] = None,
     dry_run: options.DryRun = False,
     journal: options.Journal = None,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from releaser.cli import options
+from releaser.cli import completion, options
 from releaser.cli.carrying import Carrying, carried_out, carrying
 from releaser.cli.compose import adapters, load_project
 from releaser.cli.options import DataFormat
@@ -28,11 +28,21 @@ def rollback(
     profile: options.Profile = None,
     to: Annotated[
         str | None,
-        typer.Option("--to", metavar="VERSION", help="Go back to this version from higher ones."),
+        typer.Option(
+            "--to",
+            metavar="VERSION",
+            help="Go back to this version from higher ones.",
+            autocompletion=completion.versions,
+        ),
     ] = None,
     withdraw: Annotated[
         list[str] | None,
-        typer.Option("--withdraw", metavar="VERSION", help="Take out only this version. Repeat."),
+        typer.Option(
+            "--withdraw",
+            metavar="VERSION",
+            help="Take out only this version. Repeat.",
+            autocompletion=completion.versions,
+        ),
     ] = None,
     restore: Annotated[
         list[str] | None,

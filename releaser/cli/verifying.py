@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from releaser.cli import options
+from releaser.cli import completion, options
 from releaser.cli.compose import adapters, load_project
 from releaser.cli.options import DataFormat
 from releaser.cli.reporting import read_bounded
@@ -26,7 +26,13 @@ def verify(
     var: options.Var = None,
     profile: options.Profile = None,
     version: Annotated[
-        str | None, typer.Option("--version", metavar="VERSION", help="What this version is.")
+        str | None,
+        typer.Option(
+            "--version",
+            metavar="VERSION",
+            help="What this version is.",
+            autocompletion=completion.versions,
+        ),
     ] = None,
     report: Annotated[
         Path | None,

@@ -69,6 +69,14 @@ class SavedPlan:
         """The names of the images that it is about."""
         return tuple(_by(self.data, "images", "name"))
 
+    def reasons(self) -> Iterator[tuple[str, str, str, str]]:
+        """Of every image its name, what is done with it, and the code and detail of the reason."""
+        for name, one in _by(self.data, "images", "name").items():
+            reason = one.get("reason")
+            said = reason if isinstance(reason, dict) else {}
+            action, code = str(one.get("action", "")), str(said.get("code", ""))
+            yield name, action, code, str(said.get("detail", ""))
+
 
 def check_unmoved(saved: SavedPlan, now: Plan) -> None:
     """Raise :class:`PlanError` that names everything in which the world has moved since."""

@@ -82,8 +82,14 @@ def counts(images: Iterable[ImagePlan]) -> str:
 
 def reason_words(image: ImagePlan) -> str:
     """Why an image gets the action it gets, as a person would say it."""
-    words = _REASONS[image.reason.code]
-    return f"{words}: {clean(image.reason.detail)}" if image.reason.detail else words
+    return words_of(image.reason.code.value, image.reason.detail)
+
+
+def words_of(code: str, detail: str) -> str:
+    """A reason as a person would say it; one that is not known, of a later release, by its code."""
+    known = {one.value: words for one, words in _REASONS.items()}
+    words = known.get(code, clean(code))
+    return f"{words}: {clean(detail)}" if detail else words
 
 
 def _reference_lines(references: Iterable[ReferencePlan]) -> Iterator[str]:

@@ -41,10 +41,10 @@ PUBLIC_REGISTRIES = frozenset(
     {DOCKER_HUB, "ghcr.io", "quay.io", "gcr.io", "public.ecr.aws", "mcr.microsoft.com"}
     | {"registry.gitlab.com"}
 )
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SIZE = re.compile(r"[0-9]+(?:\.[0-9]+)?\s*(?:[bkmg]|[kmg]i?b)?", re.IGNORECASE)
-_PROVENANCE = re.compile(r"mode=(?:min|max)|(?:builder-id|reproducible|version)=[^\s\"]+")
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+SIZE = re.compile(r"[0-9]+(?:\.[0-9]+)?\s*(?:[BKMGbkmg]|[KMGkmg][Ii]?[Bb])?")
+PROVENANCE = re.compile(r"mode=(?:min|max)|(?:builder-id|reproducible|version)=[^\s\x22]+")
 _USERINFO = re.compile(r"[^/]*@")
 
 
@@ -65,7 +65,7 @@ class SecretSpec(_Model):
     @field_validator("id")
     @classmethod
     def _legal_id(cls, value: str) -> str:
-        if not _ID.fullmatch(blank(value)):
+        if not ID.fullmatch(blank(value)):
             raise refused(
                 f'"{value}" is not the id of a secret',
                 details=(("allowed", "letters, digits, . _ - ; first a letter or digit"),),
@@ -76,7 +76,7 @@ class SecretSpec(_Model):
     @classmethod
     def _legal_env(cls, value: str | None) -> str | None:
         # The value is not repeated: it may be the secret itself, written here by mistake.
-        if value is not None and not _VARIABLE.fullmatch(blank(value)):
+        if value is not None and not ENVIRONMENT_NAME.fullmatch(blank(value)):
             raise refused(
                 "this is not the name of an environment variable",
                 "write the name of the variable that holds the secret, not the secret",
@@ -223,8 +223,7 @@ class ImageSpec(_Model):
     (``None``: that reference is not one of ours); a plain name stands for itself. ``None`` for
     ``push_to`` is every registry, for ``tags`` the rules that fit the source. ``provenance`` holds
     buildx's settings of it; ``None``: there is none. One that is not ``enabled`` is there only to
-    be extended. ``oci_labels`` adds the labels that say what
-    the image is and which commit and version it is made of.
+    be extended. ``oci_labels`` adds labels that say what the image is and what it is made of.
     """
 
     context: str = "."
@@ -254,7 +253,7 @@ class ImageSpec(_Model):
     @field_validator("shm_size")
     @classmethod
     def _a_size(cls, value: str | None) -> str | None:
-        if value is not None and not _SIZE.fullmatch(blank(value, "1")):
+        if value is not None and not SIZE.fullmatch(blank(value, "1")):
             raise refused(f'"{value}" is not a size', "write 128m or 1g")
         return value
 
@@ -262,7 +261,7 @@ class ImageSpec(_Model):
     @classmethod
     def _settings(cls, value: str | None) -> str | None:
         for part in value.split(",") if value else ():
-            if not _PROVENANCE.fullmatch(blank(part, "mode=min")):
+            if not PROVENANCE.fullmatch(blank(part, "mode=min")):
                 raise refused(
                     f'"{part}" is no setting of provenance',
                     "write true, false, or mode=max",
@@ -273,7 +272,7 @@ class ImageSpec(_Model):
     @field_validator("target")
     @classmethod
     def _a_stage(cls, value: str | None) -> str | None:
-        if value is not None and not _ID.fullmatch(blank(value)):
+        if value is not None and not ID.fullmatch(blank(value)):
             raise refused(f'"{value}" is not the name of a stage')
         return value
 

@@ -23,11 +23,11 @@ from releaser.errors import SpecError
 MAX_PROBLEMS = 100
 OWN_LABELS = "dev.releaser."
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
-_KEY = re.compile(r"[^\s=\x00-\x1f\x7f-][^\s=\x00-\x1f\x7f]*")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
+KEY = re.compile(r"[^\s=\x00-\x1f\x7f-][^\s=\x00-\x1f\x7f]*")
 _OUR_IMAGE = re.compile(r"target:|service:")
-_SYSTEMS = ("linux", "windows", "darwin", "freebsd", "wasi", "wasip1")
+SYSTEMS = ("linux", "windows", "darwin", "freebsd", "wasi", "wasip1")
 _ARCHITECTURES = (
     *("amd64", "arm64", "arm", "386", "ppc64le", "s390x", "riscv64", "loong64", "ppc64"),
     *("mips64le", "mips64", "mipsle", "mips", "wasm"),
@@ -68,7 +68,7 @@ def unknown(kind: str, name: str, known: Iterable[str], path: Path) -> Problem:
 def _variable_problems(spec: Spec) -> Iterator[Problem]:
     variables: dict[str, str] = {}
     for name in spec.vars:
-        if not _VARIABLE.fullmatch(name):
+        if not VARIABLE.fullmatch(name):
             yield _illegal_name(
                 ("vars", name), "a variable", "letters, digits, _ - ; first a letter"
             )
@@ -81,7 +81,7 @@ def _variable_problems(spec: Spec) -> Iterator[Problem]:
 def _registry_problems(spec: Spec) -> Iterator[Problem]:
     prefixes: dict[Repository, str] = {}
     for name, registry in spec.registries.items():
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             yield _illegal_name(("registries", name), "a registry")
         other = prefixes.setdefault(registry.repository("x"), name)
         if other != name:
@@ -104,7 +104,7 @@ def _image_problems(spec: Spec) -> Iterator[Problem]:
     names: dict[str, str] = {}
     for name, image in spec.images.items():
         here = ("images", name)
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             yield _illegal_name(here, "an image")
             continue
         other = names.setdefault(name.lower(), name)
@@ -170,7 +170,7 @@ def _complaint(path: Path, check: Callable[[], None], hint: str | None = None) -
 def _name_problems(here: Path, image: ImageSpec) -> Iterator[Problem]:
     for field, kind in (("args", "a build arg"), ("labels", "a label")):
         for key, _ in getattr(image, field):
-            if not _KEY.fullmatch(key):
+            if not KEY.fullmatch(key):
                 message = f'"{_short(key)}" is not a name for {kind}'
                 yield Problem((*here, field, key), message, about_key=True)
             elif field == "labels" and key.startswith(OWN_LABELS):
@@ -211,11 +211,11 @@ def _reference_problems(here: Path, spec: Spec, image: ImageSpec) -> Iterator[Pr
 def _platform_problems(here: Path, image: ImageSpec) -> Iterator[Problem]:
     for index, platform in enumerate(image.platforms):
         path = (*here, "platforms", index)
-        if platform.os in _ARCHITECTURES and platform.architecture in _SYSTEMS:
+        if platform.os in _ARCHITECTURES and platform.architecture in SYSTEMS:
             turned = Platform(platform.architecture, platform.os, platform.variant)
             yield Problem(path, f'"{platform}" is not a platform', f'did you mean "{turned}"?')
-        elif platform.os not in _SYSTEMS:
-            yield unknown("operating system", platform.os, _SYSTEMS, path)
+        elif platform.os not in SYSTEMS:
+            yield unknown("operating system", platform.os, SYSTEMS, path)
         elif platform.architecture not in _ARCHITECTURES:
             yield unknown("architecture", platform.architecture, _ARCHITECTURES, path)
 
@@ -223,7 +223,7 @@ def _platform_problems(here: Path, image: ImageSpec) -> Iterator[Problem]:
 def _policy_problems(spec: Spec) -> Iterator[Problem]:
     for name, policy in spec.tag_policies.items():
         here = ("tag_policies", name)
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             yield _illegal_name(here, "a tag policy")
         rules = (*here, "rules")
         for index, rule in enumerate(policy.rules):

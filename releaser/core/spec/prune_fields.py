@@ -19,7 +19,7 @@ from releaser.errors import SpecError
 
 MOST_KEPT = 1_000_000
 LONGEST_PATTERN = 128
-_AGE = re.compile(r"([1-9][0-9]{0,5})([hdw])")
+AGE = re.compile(r"([1-9][0-9]{0,5})([hdw])")
 _HOURS = {"h": 1, "d": 24, "w": 24 * 7}
 
 
@@ -29,7 +29,7 @@ def seconds_of(text: str) -> int:
     Raises:
         SpecError: it is none.
     """
-    found = _AGE.fullmatch(text)
+    found = AGE.fullmatch(text)
     if found is None:
         raise SpecError(f'"{text}" is not an age', hint="write hours, days or weeks: 12h, 30d, 6w")
     return int(found[1]) * _HOURS[found[2]] * 3600
