@@ -57,17 +57,19 @@ def _tags_of(spec: Spec, image: str) -> Iterator[tuple[str | None, str | None]]:
     """The rules of an image, and each with what is around its tag."""
     named = policy_of(spec.images[image].tags)
     policy = spec.tag_policy(image) if named is None or named in spec.tag_policies else None
+    behind = spec.images[image].tag_suffix
     if policy is None:
-        yield None, None
+        yield None, behind or None
         return
     flavor = Flavor.parse(policy.flavor)
     for rule in policy.rules:
-        yield rule, f"{flavor.prefix}{rule}{flavor.suffix}"
+        yield f"{rule}{behind}", f"{flavor.prefix}{rule}{flavor.suffix}{behind}"
     if flavor.latest == "true" or (
         flavor.latest == "auto" and any(map(_may_be_latest, policy.rules))
     ):
         prefix = flavor.prefix if flavor.prefix_latest else ""
-        yield "latest", f"{prefix}latest{flavor.suffix if flavor.suffix_latest else ''}"
+        suffix = flavor.suffix if flavor.suffix_latest else ""
+        yield f"latest{behind}", f"{prefix}latest{suffix}{behind}"
 
 
 def _may_be_latest(text: str) -> bool:
