@@ -34,6 +34,34 @@ def _patterns(group: str, groups: Groups, seen: set[str]) -> Iterator[str]:
             yield from _patterns(one, groups, seen)
 
 
+def enabled_groups(spec: Spec) -> dict[str, tuple[str, ...]]:
+    """The groups without what is not enabled; one that is left with nothing is left out."""
+    images = [name for name, one in spec.images.items() if one.enabled]
+    full = {name for name in spec.groups if members(name, spec.groups, images)}
+    return {
+        name: tuple(one for one in listed if _is_left(one, full, images))
+        for name, listed in spec.groups.items()
+        if name in full
+    }
+
+
+def _is_left(one: str, groups: set[str], images: Sequence[str]) -> bool:
+    return one in groups or one in images or any(fnmatchcase(name, one) for name in images)
+
+
+def needs_of(spec: Spec, image: str) -> tuple[tuple[str, str | None], ...]:
+    """What an image needs, with all other members that are enabled in place of a group."""
+    enabled = [name for name, one in spec.images.items() if one.enabled and name != image]
+    found: dict[str, str | None] = {}
+    for reference, provider in spec.images[image].needs:
+        if provider is not None and provider in spec.groups and provider not in spec.images:
+            more = members(provider, spec.groups, enabled)
+            found = {**{one: one for one in more}, **found}
+        else:
+            found[reference] = provider
+    return tuple(found.items())
+
+
 def group_problems(spec: Spec) -> Iterator[Problem]:
     """Groups that are called like an image, list what is not there, or contain themselves."""
     for name, listed in spec.groups.items():

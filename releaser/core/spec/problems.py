@@ -206,9 +206,18 @@ def _reference_problems(here: Path, spec: Spec, image: ImageSpec) -> Iterator[Pr
         if provider == here[-1]:
             yield Problem(path, f'image "{provider}" needs itself')
         elif provider is not None and provider not in spec.images:
-            yield unknown("image", provider, spec.images, path)
+            yield from _group_needed(path, spec, provider)
         elif provider is not None and not spec.images[provider].enabled:
             yield Problem(path, f'image "{provider}" is not enabled', "enable it, or leave it out")
+
+
+def _group_needed(path: Path, spec: Spec, name: str) -> Iterator[Problem]:
+    """A group in a list stands for its members; a reference can be only one image."""
+    if name not in spec.groups:
+        yield unknown("image", name, (*spec.images, *spec.groups), path)
+    elif path[-1] != name:
+        message = f'"{name}" is a group, and a reference is one image'
+        yield Problem(path, message, f"write needs: [{name}] for all of its images")
 
 
 def _platform_problems(here: Path, image: ImageSpec) -> Iterator[Problem]:
