@@ -122,14 +122,27 @@ def _missing(path: str) -> SpecError:
     try:
         names = sorted(one.name for one in folder.iterdir())
     except OSError:
-        return SpecError(
-            f'there is no Dockerfile "{path}"', hint=f'there is no folder "{folder}" either'
-        )
+        return SpecError(f'there is no Dockerfile "{path}"', hint=_no_folder(folder))
     likely = [one for one in names if _looks_like_one(one)]
     near = difflib.get_close_matches(name, likely or names, n=1)
     details = (("found here", ", ".join(likely[:8])),) if likely else ()
     hint = f'did you mean "{near[0]}"?' if near else "name the file with dockerfile:"
     return SpecError(f'there is no Dockerfile "{path}"', details=details, hint=hint)
+
+
+def _no_folder(folder: Path) -> str:
+    """What is wrong with the folder of a Dockerfile, and what may have been meant by it."""
+    if folder.exists():
+        return f'"{folder}" is not a folder'
+    missing = folder
+    while not missing.parent.exists():
+        missing = missing.parent
+    above = missing.parent
+    names = [one.name for one in above.iterdir() if one.is_dir()] if above.is_dir() else []
+    near = difflib.get_close_matches(missing.name, names, n=1)
+    if near:
+        return f'did you mean the folder "{above / near[0] / folder.relative_to(missing)}"?'
+    return f'there is no folder "{folder}" either'
 
 
 def _looks_like_one(name: str) -> bool:
