@@ -70,7 +70,6 @@ class Renderer:
             if key == "tags"
             else self.data(entry.value, in_plan=key in PLAN_FIELDS)
             for key, entry in node.entries.items()
-            if key != "extends"
         }
 
     def _map(self, node: Map, *, in_plan: bool) -> dict[str, object]:

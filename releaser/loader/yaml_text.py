@@ -118,6 +118,11 @@ _WORDS = (
         "the indentation does not fit what stands above",
         "line it up with its neighbours",
     ),
+    (
+        "node content",
+        "a value is missing here, or something before it is never closed",
+        "write one, or close every [ and {",
+    ),
     ("expected ':'", 'a key lacks the ":" behind it', "write key: value"),
 )
 """What is in a parser's complaint (a pattern), and what a person is told and advised."""

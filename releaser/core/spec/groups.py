@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from releaser.core.spec.models import Spec
+from releaser.core.spec.nearest import listed as listed_names
 from releaser.core.spec.nearest import nearest
 from releaser.core.spec.problem import Problem
 
@@ -82,12 +83,14 @@ def _listed_problems(
             yield Problem(path, f'group "{group}" contains itself')
     elif _is_glob(one):
         if not any(fnmatchcase(name, one) for name in spec.images):
-            yield Problem(path, f'no image matches "{one}"')
+            images = (("images", listed_names(tuple(spec.images))),)
+            yield Problem(path, f'no image matches "{one}"', details=images)
     elif one not in spec.images:
-        choices = (*spec.images, *spec.groups)
+        choices = tuple(dict.fromkeys((*spec.images, *spec.groups)))
         near = nearest(one, choices)
         hint = f'did you mean "{near}"?' if near else None
-        yield Problem(path, f'unknown image "{one}" in group "{group}"', hint)
+        allowed = (("allowed", listed_names(choices)),)
+        yield Problem(path, f'unknown image "{one}" in group "{group}"', hint, allowed)
 
 
 def _reached(group: str, groups: Groups) -> set[str]:

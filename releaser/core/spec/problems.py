@@ -39,6 +39,7 @@ def problems(spec: Spec) -> tuple[Problem, ...]:
     found = (
         complaint
         for check in (
+            _nothing_enabled,
             _variable_problems,
             _registry_problems,
             _policy_problems,
@@ -63,6 +64,11 @@ def unknown(kind: str, name: str, known: Iterable[str], path: Path) -> Problem:
         f'did you mean "{near}"?' if near else None,
         (("allowed", allowed or f"no {kind} is declared"),),
     )
+
+
+def _nothing_enabled(spec: Spec) -> Iterator[Problem]:
+    if not any(image.enabled for image in spec.images.values()):
+        yield Problem(("images",), "no image is enabled", "enable one", about_key=True)
 
 
 def _variable_problems(spec: Spec) -> Iterator[Problem]:
