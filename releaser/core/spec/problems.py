@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
 
 from releaser.core.oci import DOCKER_HUB, Platform, Repository
@@ -258,7 +258,18 @@ def _tag_problems(here: Path, rules: tuple[str, ...], spec: Spec) -> Iterator[Pr
         yield Problem(here, "a policy stands alone", f"write tags: {named}")
     elif named is None:
         for index, rule in enumerate(rules):
-            yield from _complaint((*here, index), parsed(rule).check_legal)
+            found = _rule_error(rule)
+            if found is not None:
+                yield Problem((*here, index), found.message, found.hint, found.details)
+
+
+@lru_cache(maxsize=1024)  # a thousand images share a few rules
+def _rule_error(rule: str) -> SpecError | None:
+    try:
+        parsed(rule).check_legal()
+    except SpecError as error:
+        return error.with_traceback(None)
+    return None
 
 
 def _repository_problems(here: Path, spec: Spec) -> Iterator[Problem]:
