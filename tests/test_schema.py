@@ -29,8 +29,9 @@ from releaser.core.spec import (
 from releaser.core.tag_rules import flavor, rules
 from releaser.errors import SpecError
 from releaser.loader import load
-from releaser.loader.including import PROFILE, SECTIONS
+from releaser.loader.including import SECTIONS
 from releaser.loader.matrix import _EXTRA
+from releaser.loader.profiles import PROFILE
 from releaser.loader.schema import schema
 from releaser.loader.variables import FIELDS
 
@@ -237,13 +238,29 @@ def test_it_knows_the_words_that_complaints_allow(text: str, form: dict[str, Any
 VALID = [
     ROOT / "images.yaml.example",
     *sorted((ROOT / "examples").glob("*/images.yaml")),
-    *sorted(path for path in GOLDEN.rglob("images.yaml") if "errors" not in path.parts),
+    *sorted(
+        path
+        for path in GOLDEN.rglob("images.yaml")
+        if not {"errors", "spec"}.intersection(path.relative_to(GOLDEN).parts[:1])
+    ),
+    *sorted(path.with_name("images.yaml") for path in GOLDEN.glob("spec/*/resolved.txt")),
 ]
+PARTS = sorted(
+    path
+    for case in GOLDEN.glob("spec/*/resolved.txt")
+    for path in case.parent.glob("*/**/*.yaml")
+    if path.stat().st_size
+)
 
 
 @pytest.mark.parametrize("path", VALID, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_file_that_loads_is_valid(path: Path) -> None:
     assert complaints(path.read_bytes()) == []
+
+
+@pytest.mark.parametrize("path", PARTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_that_is_included_is_valid(path: Path) -> None:
+    assert [one.message for one in INCLUDED.iter_errors(read(path.read_bytes()))] == []
 
 
 @pytest.mark.parametrize("page", ["README", "docs/publishing", "docs/tags"])

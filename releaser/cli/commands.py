@@ -41,11 +41,12 @@ def validate(
         from releaser.reports.resolved import resolved_text
 
         sys.stdout.write(resolved_text(project.document, project.origin))
-        check(project, contexts())
-        return
-    graph = check(project, contexts())
-    found = f"{_counted(len(graph.images), 'image')}, {_counted(len(graph.edges), 'edge')}"
-    sys.stdout.write(f"{project.spec.project}: {found}, ok\n")
+    found = check(project, contexts())
+    say_concerns((*project.concerns, *found.concerns))
+    if not resolved:
+        images, edges = len(found.graph.images), len(found.graph.edges)
+        counted = f"{_counted(images, 'image')}, {_counted(edges, 'edge')}"
+        sys.stdout.write(f"{project.spec.project}: {counted}, ok\n")
 
 
 def _counted(count: int, noun: str) -> str:
@@ -77,7 +78,7 @@ def plan(
     if output is not None:
         save(output, redactor().hide(prepared.plan.to_json()))
     sys.stdout.write(show_plan(prepared.plan, output_format))
-    say_concerns(prepared.plan.concerns)
+    say_concerns((*prepared.plan.concerns, *prepared.oversights))
     refuse(prepared, Allowed())
     return 10 if exit_code and prepared.plan.changes else 0
 

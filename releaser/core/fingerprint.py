@@ -56,6 +56,7 @@ NOT_COUNTED = {
     "repository": "where an image goes does not change it",
     "push_to": "where an image goes does not change it",
     "tags": "what an image is called does not change it",
+    "tag_suffix": "what an image is called does not change it",
     "no_cache": "how it is built, not what",
     "pull": "base images count by their digests: the lock's, else asked for in every run",
     "shm_size": "a resource of the build",

@@ -7,7 +7,7 @@ never move, then lines, narrow to wide, and those only forward.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from releaser.core.oci import Digest, Reference, Repository, Tag
@@ -15,7 +15,7 @@ from releaser.core.plan import PlannedStep, ReferencePlan, TagAction
 from releaser.core.spec import Spec
 from releaser.core.spec.nearest import nearest
 from releaser.core.steps import AttachStep, CopyStep, Line, TagKind, TagStep
-from releaser.core.tagging import WantedTag, full_tags, legal, line_of, newest_in_line, tags_of
+from releaser.core.tagging import WantedTag, legal, line_of, newest_in_line, tags_of
 from releaser.core.version import Version
 from releaser.errors import SpecError
 
@@ -215,8 +215,9 @@ def promoted_tags(
         own = tags_of(spec, origin.image, origin.version)
     elif elsewhere and origin.reference.tag is not None:
         own = (_plain(origin.reference.tag, origin.version),)
+    behind = spec.images[origin.image].tag_suffix
     known = _known(spec, origin, destinations)
-    more = [_explicit(tag, known, origin) for tag in destinations.tags]
+    more = [_explicit(tag, known, origin, behind) for tag in destinations.tags]
     found = {one.tag: one for one in (*own, *more)}
     return tuple(sorted(found.values(), key=lambda one: one.width))
 
@@ -232,11 +233,17 @@ def _known(spec: Spec, origin: Origin, destinations: Destinations) -> dict[Tag, 
     return found
 
 
-def _explicit(tag: Tag, known: Mapping[Tag, WantedTag], origin: Origin) -> WantedTag:
-    """A tag that was asked for: as the spec has it, else by what it looks like."""
-    if tag in known:
-        return known[tag]
-    text = str(tag)
+def _explicit(
+    tag: Tag, known: Mapping[Tag, WantedTag], origin: Origin, behind: str = ""
+) -> WantedTag:
+    """A tag that was asked for, with what is ``behind`` every tag of its image: as the spec has it,
+    else by what it looks like."""
+    text = str(tag).removesuffix(behind)
+    own = legal(f"{text}{behind}", "--to")
+    if own in known:
+        return known[own]
+    if behind:
+        return _explicit(legal(text, "--to"), {}, origin).with_behind(behind)
     version = Version.find(text.removeprefix("v"))
     if version is None and _NUMBERED.fullmatch(text):
         name = str(origin.version or origin.reference)
@@ -333,16 +340,3 @@ def _tag_step(one: Arrival, tag: ArrivingTag) -> TagStep:
     source, plan = one.repository.at(one.digest), tag.plan
     place = (one.image, one.registry, plan.reference)
     return TagStep(*place, plan.kind, source, plan.before, tag.line, guarded=True)
-
-
-def version_asked(text: str) -> Version | None:
-    """The version that a person means by ``text``; ``None`` where it is a mere tag."""
-    found = Version.find(text.removeprefix("v"))
-    return None if found is None or found.build else found
-
-
-def asked_tags(spec: Spec, image: str, text: str) -> tuple[Tag, ...]:
-    """The tags under which an image may be that is asked for as ``text``, the likeliest first."""
-    version = version_asked(text)
-    found: Iterable[WantedTag] = full_tags(tags_of(spec, image, version)) if version else ()
-    return tuple(dict.fromkeys((*(one.tag for one in found), legal(text, "the command line"))))

@@ -36,7 +36,8 @@ class ResolvedImage:
 
     ``bases`` are the mentions of images from elsewhere; ``folders`` the additional contexts that
     are folders, by name. ``triggered`` tells that an image of ours that it stands on has ONBUILD
-    instructions: they may use anything of its context.
+    instructions: they may use anything of its context. ``declared`` are the build arguments of all
+    stages of the Dockerfile, also of those that are not reached.
     """
 
     name: str
@@ -48,6 +49,7 @@ class ResolvedImage:
     bases: tuple[Mention, ...]
     folders: tuple[tuple[str, str], ...]
     triggered: bool = False
+    declared: frozenset[str] = frozenset()
 
     @property
     def platforms(self) -> tuple[Platform, ...]:
@@ -184,7 +186,15 @@ class Resolver:
             name, image.needs, mentions, self.owners, self.at(("images", name, "needs"))
         )
         return ResolvedImage(
-            name, image, context, path, uses, edges, bases, self._folders(image, uses)
+            name,
+            image,
+            context,
+            path,
+            uses,
+            edges,
+            bases,
+            self._folders(image, uses),
+            declared=dockerfile.declared_args,
         )
 
     def _platforms(self, image: ImageSpec) -> Sequence[Platform]:

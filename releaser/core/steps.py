@@ -188,7 +188,8 @@ class Line:
     ``template`` is the tag's text with the names of a version's parts in it, ``spellings`` are
     those of the tags of full versions; ``tagged`` are the full versions that git has tags of,
     ``withdrawn`` those that do not count, besides what the repository itself says. Among versions
-    of Python (``is_python``) 1.4 is a full one.
+    of Python (``is_python``) 1.4 is a full one. ``behind`` stands behind all tags of the image:
+    those without it are another image's.
     """
 
     template: str
@@ -197,6 +198,7 @@ class Line:
     tagged: tuple[Version, ...] = ()
     is_python: bool = False
     withdrawn: frozenset[Version] = frozenset()
+    behind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

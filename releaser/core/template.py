@@ -13,6 +13,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 
 from releaser.errors import SpecError
 
@@ -28,6 +29,7 @@ _PLACEHOLDER = re.compile(r"\{\{([^{}]*)\}\}")
 _NAME = re.compile(r"[A-Za-z_][\w-]*(?:\.[\w-]+)*", re.ASCII)
 
 
+@lru_cache(maxsize=4096)  # a thousand images share a few texts
 def names(text: str) -> tuple[str, ...]:
     """The names that the placeholders of ``text`` use, in order.
 

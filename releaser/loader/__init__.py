@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 from releaser.core import template
 from releaser.core.facts import Concern
 from releaser.core.spec import SCHEMA_VERSION, ImageSpec, Spec, problems
+from releaser.core.spec.groups import enabled_groups, needs_of
 from releaser.errors import Location, SpecError
 from releaser.loader.complaints import find, from_models, from_problems, together
 from releaser.loader.files import DiskFiles, KnownFiles, find_spec, read_below, read_spec
@@ -137,7 +138,10 @@ def _document(data: dict[str, Any], spec: Spec) -> Mapping[str, object]:
         own = {key: one for key, one in data["images"][name].items() if key != "enabled"}
         images[name] = {"context": ".", **own}
     first = {"version": data["version"], "project": data["project"]}
-    rest = {key: one for key, one in data.items() if key not in {*first, "defaults", "images"}}
+    groups = {"groups": {name: list(one) for name, one in spec.groups.items()}}
+    own = {**data, **(groups if spec.groups else {})}
+    left = {*first, "defaults", "images", *([] if spec.groups else ["groups"])}
+    rest = {key: one for key, one in own.items() if key not in left}
     return {**first, **rest, "images": images}
 
 
@@ -162,6 +166,8 @@ def _variants(sources: Sources, known: Mapping[str, str], notes: Notes) -> Varia
 def _arranged(root: Map, variants: Variants, notes: Notes) -> Map:
     """The tree as it is meant: images with all that they have, and without nulls."""
     entries = {key: one for key, one in root.entries.items() if key not in {"include", "profiles"}}
+    if variants.groups:
+        entries["groups"] = _groups(root, variants, notes)
     defaults = as_image(entries["defaults"].value, notes) if "defaults" in entries else None
     if defaults is not None:
         entries["defaults"] = replaced(entries["defaults"], without_nulls(defaults))
@@ -178,8 +184,15 @@ def _without_nulls(entry: Entry) -> Entry:
 
 def _whole(spec: Spec) -> Spec:
     """The spec with the images that are enabled; defaults are in them."""
-    images = {name: one for name, one in spec.images.items() if one.enabled}
-    return spec.model_copy(update={"images": images, "defaults": ImageSpec()})
+    images = {
+        name: one.model_copy(update={"needs": needs_of(spec, name)})
+        if any(provider in spec.groups for _, provider in one.needs)
+        else one
+        for name, one in spec.images.items()
+        if one.enabled
+    }
+    groups = enabled_groups(spec)
+    return spec.model_copy(update={"images": images, "groups": groups, "defaults": ImageSpec()})
 
 
 def _root(text: str, notes: Notes) -> Map:
@@ -208,20 +221,30 @@ def _data(
     values["project"] = str(found["project"])
     for key in found.keys() - {"project"}:
         found[key] = _part(key, tree.entries[key].value, values, known, variants, notes)
-    return {**found, **_groups(found.get("groups"), tree, variants, notes)}
+    return found
 
 
-def _groups(declared: object, tree: Map, variants: Variants, notes: Notes) -> dict[str, object]:
+def _groups(root: Map, variants: Variants, notes: Notes) -> Entry:
     """The groups of the file, and one for each matrix, called like its image."""
-    if not variants.groups or not isinstance(declared, dict | None):
-        return {}
-    groups = child(tree, "groups")
-    for name in variants.groups.keys() & (declared or {}).keys():
-        if isinstance(groups, Map):
+    images, there = child(root, "images"), root.entries.get("groups")
+    known = there.value if there else Null(root.line, root.column, root.file)
+    if isinstance(known, Null):
+        known = Map(known.line, known.column, file=known.file)
+    if not isinstance(known, Map) or not isinstance(images, Map):
+        return there or Entry(root.line, root.column, known, file=root.file)
+    entries = dict(known.entries)
+    for name, names in variants.groups.items():
+        at = images.entries[name]
+        if name in known.entries:
             message = f'group "{name}" has the name of an image with a matrix'
-            notes.problem(groups.entries[name], message, "that image's variants are such a group")
-    made = {name: list(one) for name, one in variants.groups.items() if one != (name,)}
-    return {"groups": {**(declared or {}), **made}}
+            notes.problem(known.entries[name], message, "that image's variants are such a group")
+        elif names != (name,):
+            texts: list[Node] = [Text(at.line, at.column, one, at.file) for one in names]
+            made = List(at.line, at.column, texts, file=at.file)
+            source = f'the matrix of image "{name}"'
+            entries[name] = Entry(at.line, at.column, made, source, at.file)
+    place = there or Entry(root.line, root.column, known, file=root.file)
+    return replaced(place, map_like(known, entries))
 
 
 def _part(

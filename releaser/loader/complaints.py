@@ -117,7 +117,7 @@ def _entered(place: Place, name: str, entry: Entry) -> Place:
     line, column = (value.line, value.column) if isinstance(value, Text) else key
     words = (*place.words, f'"{name}"')
     file = value.file if isinstance(value, Text) else entry.file
-    return Place(value, line, column, key, words, place.inherited or entry.inherited, file)
+    return Place(value, line, column, key, words, entry.inherited or place.inherited, file)
 
 
 def _index(node: List, step: str) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import stat
 from collections.abc import Mapping
@@ -80,8 +81,24 @@ def read_below(root: Path, path: str) -> bytes:
     if not target.is_relative_to(root.resolve()):
         raise SpecError(f'"{path}" is a link that leaves the folder of the file')
     if not file.exists():
-        raise SpecError(f'there is no file "{path}"', hint="paths are seen from the file's folder")
+        raise SpecError(f'there is no file "{path}"', hint=_near(root, path))
+    if file.is_dir():
+        raise SpecError(f'"{path}" is a folder', hint=f"name the file in it: {path}/{NAMES[0]}")
     return read_spec(file)
+
+
+def _near(root: Path, path: str) -> str:
+    """What lies beside the first part of ``path`` that does not exist."""
+    folder, *rest = root, *path.split("/")
+    while (folder / rest[0]).exists():
+        folder /= rest.pop(0)
+    known = folder.relative_to(root).as_posix()
+    names = [one.name for one in folder.iterdir()] if folder.is_dir() else []
+    found = difflib.get_close_matches(rest[0], names, n=1)
+    if found:
+        better = "/".join([*([] if known == "." else [known]), *found, *rest[1:]])
+        return f'did you mean "{better}"?'
+    return "paths are seen from the folder of the file that names them"
 
 
 class DiskFiles:
@@ -98,12 +115,16 @@ class DiskFiles:
         """The files that a glob names (``*``, ``?``, ``[…]``, ``**``), sorted, at most 1001.
 
         Folders whose name begins with a dot are left out unless the glob names them.
+
+        Raises:
+            SpecError: it is no glob.
         """
-        found = (
-            one.relative_to(self._root).as_posix()
-            for one in islice(self._root.glob(pattern), 100_000)
-            if one.is_file()
-        )
+        try:
+            matches = list(islice(self._root.glob(pattern), 100_000))
+        except (ValueError, NotImplementedError):
+            hint = 'write "**" between slashes, for any number of folders'
+            raise SpecError(f'"{pattern}" is not a glob', hint=hint) from None
+        found = (one.relative_to(self._root).as_posix() for one in matches if one.is_file())
         hidden = "/." in f"/{pattern}"
         shown = (path for path in found if hidden or "/." not in f"/{path}")
         return tuple(sorted(islice(shown, MAX_MATCHES)))

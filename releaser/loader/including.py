@@ -12,23 +12,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from releaser.core.spec import unknown
+from releaser.core.spec import SCHEMA_VERSION
 from releaser.core.spec.paths import join
 from releaser.errors import SpecError
-from releaser.loader.layering import as_image, inherited, marked, merge
+from releaser.loader.complaints import together
+from releaser.loader.layering import FOLDER, NO_DEFAULTS, as_image, merge, without
 from releaser.loader.moving import moved
 from releaser.loader.notes import Notes, child
+from releaser.loader.profiles import SHARED, Profiles, not_here
 from releaser.loader.yaml_text import decode
 from releaser.loader.yaml_tree import Entry, List, Map, Node, Null, Text, map_like, parse, replaced
 
 MAX_FILES = 1000
 MAX_BYTES = 16 << 20
-SHARED = ("images", "vars", "registries", "tag_policies", "groups")
-"""What every file may declare, by name."""
 SECTIONS = (*SHARED, "defaults", "profiles", "include", "version")
 """The keys of a file that is included."""
-PROFILE = (*SHARED, "defaults", "versioning", "prune", "fingerprints")
-"""The keys of a profile."""
 
 
 class Files(Protocol):
@@ -73,36 +71,33 @@ def included(root: Map, files: Files, profiles: Sequence[str], notes: Notes) -> 
     Raises:
         SpecError: the files are too many, or too long.
     """
-    return _Gathering(files, profiles, notes).all(root)
+    return _Gathering(files, Profiles(profiles, notes), notes).all(root)
 
 
 @dataclass(slots=True)
 class _Gathering:
     files: Files
-    profiles: Sequence[str]
+    profiles: Profiles
     notes: Notes
     size: int = 0
     seen: dict[str, Node | Entry] = field(default_factory=dict)
-    known: dict[str, None] = field(default_factory=dict)
-    late: list[list[tuple[str, Map]]] = field(default_factory=list)
+    path: list[str] = field(default_factory=list)
+    incomplete: bool = False
 
     def all(self, root: Map) -> Sources:
         found = Sources(map_like(root, dict(root.entries)))
         empty = Map(root.line, root.column, file=root.file)
         self._take(found, root, "", empty)
-        for one in reversed(self.late):  # the first file has the last word
-            for profile, images in one:
-                self._upon_images(found.root, images, profile)
-        for name in self.profiles:
-            if name not in self.known:
-                self.notes.problems.append(_no_profile(name, tuple(self.known)))
+        if self.incomplete:  # complaints about names that stand in a missing file would mislead
+            raise together(self.notes.problems, self.notes.file)
+        self.profiles.upon_images(found.root)
         return found
 
     def _take(self, found: Sources, tree: Map, folder: str, outer: Map) -> None:
         """Take a file in ``folder``: what it includes, what it declares, its profiles."""
         if folder:
             tree = moved(tree, folder)
-        own = self._with_profiles(tree)
+        own = self.profiles.upon_file(tree)
         defaults = self._defaults(own, folder, outer)
         found.defaults[tree.file] = defaults
         is_first = tree.file == found.root.file
@@ -115,16 +110,23 @@ class _Gathering:
             inner = self._read(path, where)
             if inner is not None:
                 found.paths.append(path)
+                self.path.append(path)
                 self._take(found, inner, posixpath.dirname(path) or ".", defaults)
+                self.path.pop()
 
     def _defaults(self, tree: Map, folder: str, outer: Map) -> Map:
         node = child(tree, "defaults")
         own = as_image(node, self.notes) if node is not None else None
+        for key, entry in own.entries.items() if own else ():
+            if key in NO_DEFAULTS:
+                message = f'"{key}" cannot be in "defaults"'
+                self.notes.problem(entry, message, "write it in an image")
+        own = without(own, NO_DEFAULTS) if own else None
         base = outer
         if folder:
             # What an image takes without a word is its own file's folder.
             place = Text(tree.line, tree.column, folder, tree.file)
-            here = Entry(tree.line, tree.column, place, "the folder of the file", tree.file)
+            here = Entry(tree.line, tree.column, place, FOLDER, tree.file)
             base = map_like(outer, {**outer.entries, "context": here})
         return merge(base, own) if own is not None else base
 
@@ -150,19 +152,29 @@ class _Gathering:
         pattern, text = join(folder, item.value), item.value
         if text.startswith(("/", "~")) or pattern.split("/")[0] == ".." or "\\" in text or not text:
             hint = "paths are seen from the folder of the file, written with /, and stay below it"
-            self.notes.problem(item, f'"{text}" cannot be included', hint)
-            return ()
+            return self._not_included(item, f'"{text}" cannot be included', hint)
         if "{{" in text:
-            self.notes.problem(item, '"include" holds a placeholder', "write plain text")
-            return ()
+            return self._not_included(item, '"include" holds a placeholder', "write plain text")
         if not set("*?[") & set(text):
             return (pattern,)
-        found = self.files.matching(pattern)
-        if not found:
-            self.notes.problem(item, f'"{text}" matches no file', "leave it out, or mend the glob")
-        return found
+        try:
+            found = self.files.matching(pattern)
+        except SpecError as error:
+            return self._not_included(item, error.message, error.hint)
+        hint = "leave it out, or mend the glob"
+        return found or self._not_included(item, f'"{text}" matches no file', hint)
+
+    def _not_included(self, where: Node, message: str, hint: str | None) -> Sequence[str]:
+        """Complain about something that would be included, and isn't."""
+        self.notes.problem(where, message, hint)
+        self.incomplete = True
+        return ()
 
     def _read(self, path: str, where: Text) -> Map | None:
+        if path in self.path:
+            circle = " includes ".join([*self.path[self.path.index(path) :], path])
+            self.notes.problem(where, f"files include each other in a circle: {circle}")
+            return None
         if path in self.seen:
             first = [("first", str(self.notes.at(self.seen[path])))]
             self.notes.problem(where, f'"{path}" is included twice', details=first)
@@ -177,13 +189,17 @@ class _Gathering:
         try:
             content = self.files.read(path)
         except SpecError as error:
-            at = error.at or self.notes.at(where)
-            self.notes.problems.append(SpecError(error.message, at=at, hint=error.hint))
+            self._not_included(where, error.message, error.hint)
             return None
         self.size += len(content)
         if self.size > MAX_BYTES:
             raise SpecError("the files that are included are too long", at=self.notes.at(where))
-        return self._parsed(content, shown)
+        try:
+            return self._parsed(content, shown)
+        except SpecError as error:
+            self.notes.problems.extend(error.problems)
+            self.incomplete = True
+            return None
 
     def _parsed(self, content: bytes, shown: str) -> Map | None:
         node, complaints = parse(decode(content, shown), shown)
@@ -196,8 +212,11 @@ class _Gathering:
         for key, entry in node.entries.items():
             if key not in SECTIONS and not key.startswith("x-"):
                 hint = "declare it in the file that includes this one"
-                details = [("allowed", ", ".join(SECTIONS))]
-                self.notes.problem(entry, f'"{key}" cannot be in an included file', hint, details)
+                not_here(self.notes, entry, key, "an included file", SECTIONS, hint)
+        version = child(node, "version")
+        if isinstance(version, Text) and version.value != SCHEMA_VERSION:
+            message = f'"{version.value}" is not a version of this file\'s format'
+            self.notes.problem(version, message, f"write {SCHEMA_VERSION}, or leave it out")
         return node
 
     def _declare(self, root: Map, tree: Map) -> None:
@@ -226,75 +245,6 @@ class _Gathering:
             else:
                 self.notes.twice(entry, f'{kind} "{name}"', first)
 
-    # Profiles.
-
-    def _with_profiles(self, tree: Map) -> Map:
-        """A file with the profiles that were asked for upon it."""
-        declared = child(tree, "profiles")
-        entries = {key: _own(entry) for key, entry in tree.entries.items() if key != "profiles"}
-        found = map_like(tree, entries)
-        if not isinstance(declared, Map):
-            if declared is not None and not isinstance(declared, Null):
-                self.notes.problem(declared, '"profiles" must be a map of names')
-            return found
-        self.late.append([])
-        self.known.update(dict.fromkeys(declared.entries))
-        for entry in declared.entries.values():
-            self._check_profile(entry)
-        for name in self.profiles:
-            profile = child(declared, name)
-            if isinstance(profile, Map):
-                self._upon(found, profile, f'profile "{name}"')
-        return found
-
-    def _check_profile(self, entry: Entry) -> None:
-        if isinstance(entry.value, Null):
-            return
-        if not isinstance(entry.value, Map):
-            self.notes.problem(
-                entry, "a profile must be a map", "defaults: {args: {ENV: production}}"
-            )
-            return
-        for key, one in entry.value.entries.items():
-            if key not in PROFILE:
-                details = [("allowed", ", ".join(PROFILE))]
-                self.notes.problem(one, f'"{key}" cannot be in a profile', details=details)
-
-    def _upon(self, tree: Map, profile: Map, source: str) -> None:
-        for key, entry in profile.entries.items():
-            below = tree.entries.get(key)
-            if key == "images" and isinstance(entry.value, Map):
-                self.late[-1].append((source, entry.value))
-            elif key == "defaults":
-                tree.entries[key] = self._upon_defaults(below, entry, source)
-            elif below and isinstance(below.value, Map) and isinstance(entry.value, Map):
-                tree.entries[key] = replaced(below, _over(below.value, entry.value, source))
-            elif key in PROFILE:
-                tree.entries[key] = entry
-
-    def _upon_defaults(self, below: Entry | None, entry: Entry, source: str) -> Entry:
-        over = as_image(entry.value, self.notes)
-        base = as_image(below.value, self.notes) if below is not None else None
-        if over is None:
-            return entry
-        over = marked(over, source)
-        return replaced(entry, over if base is None else merge(base, over, ""))
-
-    def _upon_images(self, root: Map, images: Map, source: str) -> None:
-        known = child(root, "images")
-        if not isinstance(known, Map):
-            return
-        for name, entry in images.entries.items():
-            there = known.entries.get(name)
-            over = as_image(entry.value, self.notes)
-            if there is None:
-                self.notes.unknown(entry, "image", name, known.entries)
-            elif over is not None:
-                base = as_image(there.value, self.notes)
-                upon = marked(over, source)
-                value = upon if base is None else merge(base, upon, "")
-                known.entries[name] = replaced(there, value)
-
 
 _KINDS = {
     "images": "image",
@@ -303,20 +253,3 @@ _KINDS = {
     "tag_policies": "tag policy",
     "groups": "group",
 }
-
-
-def _own(entry: Entry) -> Entry:
-    """An entry whose map may be added to."""
-    value = entry.value
-    return (
-        replaced(entry, map_like(value, dict(value.entries))) if isinstance(value, Map) else entry
-    )
-
-
-def _over(base: Map, over: Map, source: str) -> Map:
-    return map_like(base, {**base.entries, **inherited(over, source).entries})
-
-
-def _no_profile(name: str, known: tuple[str, ...]) -> SpecError:
-    found = unknown("profile", name, known, ())
-    return SpecError(found.message, hint=found.hint, details=found.details)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from releaser.errors import SpecError
@@ -93,15 +93,30 @@ def _expand(
     notes: Notes,
 ) -> None:
     value, template = _single(entry), child(entry.value, "name")
-    names = []
-    for values in _combinations(matrix, notes):
+    before = len(notes.problems)
+    combinations = _combinations(matrix, notes)
+    names: dict[str, dict[str, str]] = {}
+    for values in combinations:
         called = _name(name, template, values, known, notes)
+        if called in names and len(notes.problems) == before:
+            _same_name(name, called, template or matrix, notes)
+        names.setdefault(called, values)
+    if not combinations:
+        notes.problem(matrix, f'the matrix of image "{name}" has no variants')
+    if len(notes.problems) > before:  # what a variant lacks would be complained of once more
+        names = {key: one for key, one in names.items() if "{{" not in key and key != name}
+    for called, values in names.items():
         found.values.setdefault(called, {f"matrix.{key}": one for key, one in values.items()})
         _add(found, called, value, notes)
-        names.append(called)
-    if not names:
-        notes.problem(matrix, f'the matrix of image "{name}" has no variants')
-    found.groups[name] = tuple(dict.fromkeys(names))
+    if names:
+        found.groups[name] = tuple(names)
+
+
+def _same_name(image: str, called: str, at: Node, notes: Notes) -> None:
+    hint = "a value is listed twice"
+    if isinstance(at, Text):
+        hint = 'write what differs between them into "name": {{matrix.…}}'
+    notes.problem(at, f'two variants of image "{image}" are called "{called}"', hint)
 
 
 def _name(
@@ -128,7 +143,7 @@ def _combinations(matrix: Map, notes: Notes) -> list[dict[str, str]]:
         {key: one for part in parts for key, one in part.items()}
         for parts in itertools.product(*axes.values())
     ]
-    found = _excluded(found if axes else [], matrix, notes)
+    found = _excluded(found if axes else [], axes, matrix, notes)
     return _included(found, set(axes), matrix, notes)
 
 
@@ -149,6 +164,7 @@ def _value(key: str, node: Node, notes: Notes) -> dict[str, str]:
         case Text():
             if "{{" in node.value:
                 notes.problem(node, "a value of a matrix holds a placeholder", "write plain text")
+                return {key: "x"}
             return {key: node.value}
         case Map() if all(isinstance(one.value, Text) for one in node.entries.values()):
             texts = ((name, one.value) for name, one in node.entries.items())
@@ -157,12 +173,17 @@ def _value(key: str, node: Node, notes: Notes) -> dict[str, str]:
     return {}
 
 
-def _excluded(found: list[dict[str, str]], matrix: Map, notes: Notes) -> list[dict[str, str]]:
+def _excluded(
+    found: list[dict[str, str]], axes: Collection[str], matrix: Map, notes: Notes
+) -> list[dict[str, str]]:
+    every = found
     for item, rule in _rules(matrix, "exclude", notes):
-        left = [one for one in found if not _fits(rule, one)]
-        if len(left) == len(found):
+        odd = next((key for key in rule if key.partition(".")[0] not in axes), None)
+        if odd is not None:
+            notes.unknown(item, "axis", odd, axes)
+        elif not any(_fits(rule, one) for one in every):
             notes.problem(item, "this exclusion fits no variant of the matrix")
-        found = left
+        found = [one for one in found if not _fits(rule, one)]
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from releaser.core import template
 from releaser.core.spec import PLAN_FIELDS
@@ -70,7 +71,6 @@ class Renderer:
             if key == "tags"
             else self.data(entry.value, in_plan=key in PLAN_FIELDS)
             for key, entry in node.entries.items()
-            if key != "extends"
         }
 
     def _map(self, node: Map, *, in_plan: bool) -> dict[str, object]:
@@ -105,7 +105,7 @@ class Renderer:
 
     def _plain(self, text: str, later: tuple[str, ...]) -> str:
         for name in template.names(text):
-            if name in template.PLAN_NAMES and name not in {*later, *self.known}:
+            if name in template.PLAN_NAMES and name not in later and name not in self.known:
                 where = ", ".join(sorted(PLAN_FIELDS))
                 raise SpecError(
                     f'"{{{{{name}}}}}" cannot stand here',
@@ -114,8 +114,13 @@ class Renderer:
                     if name == "image"
                     else f"only {where} can use it",
                 )
-        kept = {name: f"{{{{{name}}}}}" for name in later}
-        return template.render(text, Layers(self.known, kept))
+        return template.render(text, Layers(self.known, _kept(later)))
+
+
+@lru_cache(maxsize=64)
+def _kept(names: tuple[str, ...]) -> Mapping[str, str]:
+    """What stays as it is written."""
+    return {name: f"{{{{{name}}}}}" for name in names}
 
 
 def _later(*, in_plan: bool) -> tuple[str, ...]:

@@ -32,8 +32,9 @@ from releaser.core.spec.problems import NAME, VARIABLE
 from releaser.core.spec.prune_fields import AGE, MOST_KEPT
 from releaser.core.spec.version_fields import SOURCES
 from releaser.loader import schema_forms as forms
-from releaser.loader.including import PROFILE, SECTIONS
+from releaser.loader.including import SECTIONS
 from releaser.loader.layering import NO_DEFAULTS
+from releaser.loader.profiles import PROFILE
 from releaser.loader.schema_forms import Json, many, named, nullable, plain, record, ref, scalar
 from releaser.loader.variables import FIELDS, TYPES
 

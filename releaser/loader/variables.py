@@ -99,7 +99,9 @@ def _described(name: str, entry: Entry, value: Map, notes: Notes) -> Variable:
     texts = {}
     for key, one in value.entries.items():
         if key not in FIELDS:
-            notes.unknown(one, f'field of variable "{name}"', key, FIELDS)
+            odd = unknown("field", key, FIELDS, ())
+            message = f'{odd.message} in variable "{name}"'
+            notes.problem(one, message, odd.hint, odd.details)
         elif isinstance(one.value, Text):
             texts[key] = one.value
         elif not isinstance(one.value, Null):
@@ -107,7 +109,9 @@ def _described(name: str, entry: Entry, value: Map, notes: Notes) -> Variable:
     default = texts.get("default")
     kind = texts["type"].value if "type" in texts else _type_of(default)
     if kind not in TYPES:
-        notes.unknown(texts["type"], "type", kind, TYPES)
+        odd = unknown("type", kind, TYPES, ())
+        message = f'{odd.message} of variable "{name}"'
+        notes.problem(texts["type"], message, odd.hint, odd.details)
         kind = "text"
     description = texts["description"].value if "description" in texts else ""
     needed = _FLAGS.get(texts["required"].value.lower()) if "required" in texts else "false"

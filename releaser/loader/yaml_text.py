@@ -119,6 +119,11 @@ _WORDS = (
         "line it up with its neighbours",
     ),
     ("nesting depth", "this is nested too deeply", "50 levels are the most"),
+    (
+        "node content",
+        "a value is missing here, or something before it is never closed",
+        "write one, or close every [ and {",
+    ),
     ("expected ':'", 'a key lacks the ":" behind it', "write key: value"),
 )
 """What is in a parser's complaint (a pattern), and what a person is told and advised."""

@@ -10,7 +10,6 @@ The tree is made from the parser's events and not by recursion: no input can exh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, NoReturn
 
@@ -115,21 +114,15 @@ def parse(text: str, file: str) -> tuple[Node | None, tuple[SpecError, ...]]:
     builder = _Builder(file)
     parser = _PARSER(text)
     try:
-        for event in _events(parser):
+        event = parser.get_event()
+        while event is not None and not isinstance(event, yaml.StreamEndEvent):
             builder.on(event)
+            event = parser.get_event()
     except yaml.YAMLError as error:
         raise syntax_error(error, text, file) from None
     finally:
         parser.dispose()
     return builder.root, tuple(builder.problems)
-
-
-def _events(parser: yaml.SafeLoader | yaml.CSafeLoader) -> Iterator[yaml.Event]:
-    while True:
-        event = parser.get_event()
-        if event is None or isinstance(event, yaml.StreamEndEvent):
-            return
-        yield event
 
 
 @dataclass(slots=True)
@@ -170,22 +163,26 @@ class _Builder:
                     self._stop(event, "the file holds more than one document", 'remove the "---"')
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
-        self._check_tag(event)
+        if event.tag is not None:
+            self._check_tag(event)
+        value = event.value
         line, column = _position(event)
         plain = event.implicit[0] and event.tag is None
-        if "\0" in event.value:
+        if "\0" in value:
             self._stop(event, "a text holds a zero byte")
-        if plain and self._wants_key() and event.value == "<<":
+        if plain and value == "<<" and self._wants_key():
             self._merge_follows(event)
             return
-        node: Node = Text(line, column, event.value, self.file, plain)
-        if plain and event.value in _NULLS and not self._wants_key():
+        node: Node = Text(line, column, value, self.file, plain)
+        if plain and value in _NULLS and not self._wants_key():
             node = Null(line, column, self.file)
-        self._remember(event.anchor, node)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = node
         self._add(event, node)
 
     def _open(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
-        self._check_tag(event)
+        if event.tag is not None:
+            self._check_tag(event)
         if self._wants_key():
             self._stop_at_key(event)
         if len(self._stack) >= MAX_DEPTH:
@@ -238,7 +235,8 @@ class _Builder:
         frame = self._stack[-1]
         parent = frame.node
         parent.size += node.size
-        parent.height = max(parent.height, node.height + 1)
+        if node.height >= parent.height:
+            parent.height = node.height + 1
         if parent.size > MAX_NODES:
             self._stop(event or node, f"the file holds more than {MAX_NODES} values")
         if isinstance(parent, List):
@@ -250,16 +248,16 @@ class _Builder:
 
     def _add_value(self, frame: _Frame, parent: Map, key: Text, node: Node) -> None:
         frame.key = None
-        first = parent.entries.get(key.value)
+        entry = Entry(key.line, key.column, node, file=self.file)
         if key is _MERGE:
             frame.merge.extend(self._merge_sources(node))
-        elif first is not None:
+            return
+        first = parent.entries.setdefault(key.value, entry)
+        if first is not entry:
             at = Location(self.file, key.line, key.column)
             other = str(Location(self.file, first.line, first.column))
             message = f'"{key.value}" is given twice'
             self.problems.append(SpecError(message, at=at, details=[("first", other)]))
-        else:
-            parent.entries[key.value] = Entry(key.line, key.column, node, file=self.file)
 
     def _merge_sources(self, node: Node) -> list[Map]:
         sources = node.items if isinstance(node, List) else [node]
@@ -275,16 +273,18 @@ class _Builder:
         frame.key = _MERGE
 
     def _wants_key(self) -> bool:
-        frame = self._stack[-1] if self._stack else None
-        return frame is not None and isinstance(frame.node, Map) and frame.key is None
+        if not self._stack:
+            return False
+        frame = self._stack[-1]
+        return frame.key is None and isinstance(frame.node, Map)
 
     def _remember(self, anchor: str | None, node: Node | None) -> None:
         if anchor is not None:
             self._anchors[anchor] = node
 
-    def _check_tag(self, event: yaml.NodeEvent) -> None:
-        tag = getattr(event, "tag", None)
-        if tag is not None and tag not in _PLAIN_TAGS:
+    def _check_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
+        tag = event.tag or ""
+        if tag not in _PLAIN_TAGS:
             shown = tag.replace("tag:yaml.org,2002:", "!!")
             line, column = _position(event)
             hint = "remove it: the place says what a value is"

@@ -4,7 +4,7 @@ There are two rounds. The first is local: Dockerfiles, files, base images; from 
 are computed. The second asks the registries, content first, then the tags that hang on it.
 """
 
-from releaser.observe.contexts import all_files, missing_sources, seen_from
+from releaser.observe.contexts import all_files, missing_sources, paths_seen_from, seen_from
 from releaser.observe.engine import base_digests, local_images
 from releaser.observe.promotion import origin, target
 from releaser.observe.registries import records, registry_facts, tag_lists, unknown, withdrawals
@@ -18,6 +18,7 @@ __all__ = [
     "local_images",
     "missing_sources",
     "origin",
+    "paths_seen_from",
     "records",
     "registry_facts",
     "seen_from",

@@ -58,12 +58,9 @@ def seen_from(error: SpecError, root: str, folder: str) -> SpecError:
     ``root`` is the absolute path of the spec's folder, ``folder`` how people see it from where
     they stand (empty: they stand in it).
     """
-    if root == "/":
-        return error
-    inside = re.compile(rf"(?<![\w/.-]){re.escape(root.rstrip('/'))}(/|(?![\w.-]))")
 
     def shown(text: str) -> str:
-        return inside.sub(lambda m: (folder and folder + m[1]) or ("" if m[1] else "."), text)
+        return paths_seen_from(text, root, folder)
 
     def one(problem: SpecError) -> SpecError:
         where = problem.at and replace(problem.at, file=shown(problem.at.file))
@@ -72,6 +69,14 @@ def seen_from(error: SpecError, root: str, folder: str) -> SpecError:
         return SpecError(shown(problem.message), at=where, details=details, hint=hint)
 
     return SpecError.together([one(problem) for problem in error.problems])
+
+
+def paths_seen_from(text: str, root: str, folder: str) -> str:
+    """A text with the paths in it as the author of the spec writes them; see :func:`seen_from`."""
+    if root == "/":
+        return text
+    inside = re.compile(rf"(?<![\w/.-]){re.escape(root.rstrip('/'))}(/|(?![\w.-]))")
+    return inside.sub(lambda m: (folder and folder + m[1]) or ("" if m[1] else "."), text)
 
 
 def missing_sources(

@@ -9,9 +9,16 @@ from releaser.core.facts import FINGERPRINT_LABEL
 from releaser.core.fingerprint import tag_of
 from releaser.core.oci import Digest, Reference, Tag
 from releaser.core.places import Place
-from releaser.core.promotion import COSIGN, Attached, Origin, Target, asked_tags, version_asked
+from releaser.core.promotion import COSIGN, Attached, Origin, Target
 from releaser.core.spec import Spec
-from releaser.core.tagging import WantedTag, full_tags, tags_of, versions_among
+from releaser.core.tagging import (
+    WantedTag,
+    asked_tags,
+    full_tags,
+    tags_of,
+    version_asked,
+    versions_among,
+)
 from releaser.core.version import Version
 from releaser.core.withdrawal import withdrawal_reference
 from releaser.errors import RegistryError, UnknownError

@@ -126,6 +126,7 @@ def prepare(project: Project, adapters: Adapters, request: Request) -> Prepared:
         needs_history=needed,
         root=project.root,
         images=tuple(found.images),
+        oversights=found.selection.concerns,
     )
 
 

@@ -99,7 +99,8 @@ class Prepared:
     """A plan and what it was made with; ``engine`` is ``None`` where none answered.
 
     Where it ``needs_history``, a version in it is read from commits that a shallow clone lacks.
-    ``images`` are those that it is about, upstreams first, below the folder ``root``.
+    ``images`` are those that it is about, upstreams first, below the folder ``root``;
+    ``oversights`` are concerns about the Dockerfiles of the spec, which the plan does not keep.
     """
 
     plan: Plan
@@ -110,3 +111,4 @@ class Prepared:
     needs_history: bool = False
     root: str = "."
     images: tuple[ResolvedImage, ...] = ()
+    oversights: tuple[Concern, ...] = ()

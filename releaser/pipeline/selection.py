@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from releaser.core.facts import Concern
 from releaser.core.fingerprint import Fingerprint
 from releaser.core.graph import ImageGraph, Owners, choose
 from releaser.core.lock import Lock
 from releaser.core.oci import Digest, Platform
+from releaser.core.oversights import oversights
 from releaser.core.platforms import not_offered, uncovered
 from releaser.core.resolve import ResolvedImage, Resolver, render_image
 from releaser.errors import SpecError
 from releaser.interfaces import Contexts
-from releaser.observe import all_files, seen_from
+from releaser.observe import all_files, paths_seen_from, seen_from
 from releaser.pipeline.copied_secrets import check_secrets
 from releaser.pipeline.request import Project, Request
 
@@ -25,12 +27,16 @@ NO_RELEASES: Mapping[str, str] = {}
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The graph of a spec, and the images of it that a request is about (upstreams first)."""
+    """The graph of a spec, and the images of it that a request is about (upstreams first).
+
+    ``concerns`` are about the Dockerfiles of all of its images.
+    """
 
     graph: ImageGraph
     resolved: Mapping[str, ResolvedImage]
     closure: tuple[str, ...]
     chosen: frozenset[str]
+    concerns: tuple[Concern, ...] = ()
 
 
 def build_graph(
@@ -51,10 +57,23 @@ def build_graph(
     """
     spec = project.spec
     chosen = choose(spec, request.images)
-    resolver = Resolver(project.root, platform, Owners.of(spec), project.at)
+    resolved, complaints = _all_resolved(project, contexts, known, platform)
+    if complaints:
+        raise SpecError.together(complaints)
+    return _selected(project, resolved, chosen, request)
+
+
+def _all_resolved(
+    project: Project,
+    contexts: Contexts,
+    known: Callable[[str], Mapping[str, str]],
+    platform: Platform,
+) -> tuple[dict[str, ResolvedImage], list[SpecError]]:
+    """The images whose Dockerfiles are right, and what is wrong with the others."""
+    resolver = Resolver(project.root, platform, Owners.of(project.spec), project.at)
     resolved: dict[str, ResolvedImage] = {}
     complaints: list[SpecError] = []
-    for name in spec.images:
+    for name in project.spec.images:
         try:
             with paths_shown(project):
                 resolved[name] = _resolve(project, resolver, contexts, name, known(name))
@@ -63,15 +82,33 @@ def build_graph(
     if not complaints:
         complaints.extend(uncovered(resolved))
         complaints.extend(not_offered(resolved, project.lock or Lock()))
-    if complaints:
-        raise SpecError.together(complaints)
+    return resolved, complaints
+
+
+def _selected(
+    project: Project,
+    resolved: dict[str, ResolvedImage],
+    chosen: Sequence[str],
+    request: Request,
+) -> Selection:
+    """What a request is about; an image on one with triggers is marked in ``resolved``."""
     for name, image in resolved.items():
         if any(resolved[edge.needs].has_triggers for edge in image.edges):
             resolved[name] = replace(image, triggered=True)
     edges = tuple(edge for image in resolved.values() for edge in image.edges)
-    graph = ImageGraph(tuple(spec.images), edges)
+    graph = ImageGraph(tuple(project.spec.images), edges)
     closure = graph.with_upstreams(chosen)
-    return Selection(graph, resolved, closure, frozenset(chosen if request.only else closure))
+    chosen_now = frozenset(chosen if request.only else closure)
+    return Selection(graph, resolved, closure, chosen_now, _concerns(project, resolved))
+
+
+def _concerns(project: Project, resolved: Mapping[str, ResolvedImage]) -> tuple[Concern, ...]:
+    """The oversights in all Dockerfiles, each with its file as the spec's author sees it."""
+    folder = posixpath.dirname(project.at(()).file)
+    return tuple(
+        Concern(paths_seen_from(one.message, project.root, folder), one.hint)
+        for one in oversights(resolved, project.root, project.at, project.lock)
+    )
 
 
 def _resolve(
@@ -134,16 +171,20 @@ def paths_shown(project: Project) -> Iterator[None]:
         raise seen_from(error, project.root, folder) from None
 
 
-def check(project: Project, contexts: Contexts) -> ImageGraph:
+def check(project: Project, contexts: Contexts) -> Selection:
     """Check everything that needs neither engine nor registry: Dockerfiles, targets, sources.
 
     Raises:
         SpecError: all complaints at once.
         PlanError: the images need each other in a cycle.
     """
-    request = Request()
-    selection = build_graph(project, contexts, lambda _: {}, host_platform(), request)
-    images = list(selection.resolved.values())
-    with paths_shown(project):
-        check_secrets(project, images, all_files(contexts, images, project.at))
-    return selection.graph
+    resolved, complaints = _all_resolved(project, contexts, lambda _: {}, host_platform())
+    try:
+        images = list(resolved.values())
+        with paths_shown(project):
+            check_secrets(project, images, all_files(contexts, images, project.at))
+    except SpecError as error:
+        complaints.extend(error.problems)
+    if complaints:
+        raise SpecError.together(complaints)
+    return _selected(project, resolved, tuple(project.spec.images), Request())

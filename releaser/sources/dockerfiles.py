@@ -131,12 +131,20 @@ def _missing(path: str) -> SpecError:
 
 
 def _no_folder(folder: Path, error: OSError) -> str:
-    """Why nothing can be looked for in ``folder``."""
-    if isinstance(error, FileNotFoundError):
-        return f'there is no folder "{folder}" either'
+    """Why nothing can be looked for in ``folder``, and what may have been meant by it."""
     if isinstance(error, NotADirectoryError):
         return f'"{folder}" is no folder'
-    return f'"{folder}" cannot be read: {(error.strerror or str(error)).lower()}'
+    if not isinstance(error, FileNotFoundError):
+        return f'"{folder}" cannot be read: {(error.strerror or str(error)).lower()}'
+    missing = folder
+    while not missing.parent.exists():
+        missing = missing.parent
+    above = missing.parent
+    names = [one.name for one in above.iterdir() if one.is_dir()] if above.is_dir() else []
+    near = difflib.get_close_matches(missing.name, names, n=1)
+    if near:
+        return f'did you mean the folder "{above / near[0] / folder.relative_to(missing)}"?'
+    return f'there is no folder "{folder}" either'
 
 
 def _looks_like_one(name: str) -> bool:

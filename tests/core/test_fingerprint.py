@@ -169,6 +169,7 @@ SAME: dict[str, list[Inputs]] = {
         USUAL.but(secrets=[{"id": "pip", "file": "token"}]),
     ],
     "ssh": [USUAL.but(ssh=["default=/run/agent"])],
+    "tag_suffix": [USUAL.but(tag_suffix="-debug")],
     "repository": [USUAL.but(repository="other")],
     "push_to": [USUAL.but(push_to=[])],
     "tags": [USUAL.but(tags=["latest"])],

@@ -99,6 +99,14 @@ class Dockerfile:
     directives: Directives
 
     @property
+    def declared_args(self) -> frozenset[str]:
+        """The names of all ARGs, those of triggers included."""
+        inner = (one for stage in self.stages for one in stage.instructions)
+        every = (one.trigger or one for one in (*self.arguments, *inner))
+        words = (word for one in every if one.keyword == "ARG" for word in one.words)
+        return frozenset(word.partition("=")[0] for word in words)
+
+    @property
     def global_args(self) -> dict[str, str | None]:
         """Name and default of each ARG above the first FROM, as written."""
         words = (word for instruction in self.arguments for word in instruction.words)

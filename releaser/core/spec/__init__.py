@@ -15,7 +15,6 @@ from releaser.core.spec.models import (
     SCHEMA_VERSION,
     ImageSpec,
     Keeping,
-    RegistrySpec,
     SecretSpec,
     Spec,
 )
@@ -23,6 +22,7 @@ from releaser.core.spec.paths import is_remote
 from releaser.core.spec.problem import Problem
 from releaser.core.spec.problems import problems, unknown
 from releaser.core.spec.prune_fields import KEEP_NOTHING_SAID, PruneSpec, check_patterns, seconds_of
+from releaser.core.spec.registry_fields import RegistrySpec
 from releaser.core.spec.secret_names import looks_secret
 from releaser.core.spec.tag_fields import TagPolicySpec, TagSafetySpec
 from releaser.core.spec.version_fields import VersioningSpec

@@ -156,6 +156,7 @@ IMAGE: Keys = {
         {"schemas": "libraries/schemas"},
     ),
     "enabled": _key("False: it is only there to be extended.", "{{vars.debug}}"),
+    "tag_suffix": _key("What stands behind every tag of the image, latest included.", "-debug"),
     "extends": _key(
         "Images that this one is like: it has their fields, with its own upon them; null takes one "
         "out.",

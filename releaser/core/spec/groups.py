@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from releaser.core.spec.models import Spec
+from releaser.core.spec.nearest import listed as listed_names
 from releaser.core.spec.nearest import nearest
 from releaser.core.spec.problem import Problem
 
@@ -34,6 +35,34 @@ def _patterns(group: str, groups: Groups, seen: set[str]) -> Iterator[str]:
             yield from _patterns(one, groups, seen)
 
 
+def enabled_groups(spec: Spec) -> dict[str, tuple[str, ...]]:
+    """The groups without what is not enabled; one that is left with nothing is left out."""
+    images = [name for name, one in spec.images.items() if one.enabled]
+    full = {name for name in spec.groups if members(name, spec.groups, images)}
+    return {
+        name: tuple(one for one in listed if _is_left(one, full, images))
+        for name, listed in spec.groups.items()
+        if name in full
+    }
+
+
+def _is_left(one: str, groups: set[str], images: Sequence[str]) -> bool:
+    return one in groups or one in images or any(fnmatchcase(name, one) for name in images)
+
+
+def needs_of(spec: Spec, image: str) -> tuple[tuple[str, str | None], ...]:
+    """What an image needs, with all other members that are enabled in place of a group."""
+    enabled = [name for name, one in spec.images.items() if one.enabled and name != image]
+    found: dict[str, str | None] = {}
+    for reference, provider in spec.images[image].needs:
+        if provider is not None and provider in spec.groups and provider not in spec.images:
+            more = members(provider, spec.groups, enabled)
+            found = {**{one: one for one in more}, **found}
+        else:
+            found[reference] = provider
+    return tuple(found.items())
+
+
 def group_problems(spec: Spec) -> Iterator[Problem]:
     """Groups that are called like an image, list what is not there, or contain themselves."""
     for name, listed in spec.groups.items():
@@ -54,12 +83,14 @@ def _listed_problems(
             yield Problem(path, f'group "{group}" contains itself')
     elif _is_glob(one):
         if not any(fnmatchcase(name, one) for name in spec.images):
-            yield Problem(path, f'no image matches "{one}"')
+            images = (("images", listed_names(tuple(spec.images))),)
+            yield Problem(path, f'no image matches "{one}"', details=images)
     elif one not in spec.images:
-        choices = (*spec.images, *spec.groups)
+        choices = tuple(dict.fromkeys((*spec.images, *spec.groups)))
         near = nearest(one, choices)
         hint = f'did you mean "{near}"?' if near else None
-        yield Problem(path, f'unknown image "{one}" in group "{group}"', hint)
+        allowed = (("allowed", listed_names(choices)),)
+        yield Problem(path, f'unknown image "{one}" in group "{group}"', hint, allowed)
 
 
 def _reached(group: str, groups: Groups) -> set[str]:

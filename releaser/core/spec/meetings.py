@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from releaser.core.git_tags import TagTemplate, is_legal
@@ -35,39 +36,44 @@ def git_tag_problems(spec: Spec) -> Iterator[Problem]:
 
 def meetings(spec: Spec) -> Iterator[Problem]:
     """Two images that get the same tag in the same repository."""
+    places = {name: _places(spec, name) for name, one in spec.images.items() if one.enabled}
+    counted = Counter(place for found in places.values() for place in found)
     owners: dict[tuple[str, str | None], str] = {}
-    for name, image in spec.images.items():
-        here = ("images", name)
-        if not image.enabled:
-            continue
-        for repository in _places(spec, name):
-            for tag, key in _tags_of(spec, name):
+    for name, found in places.items():
+        for repository in found:
+            for tag, key in _tags_of(spec, name) if counted[repository] > 1 else ():
                 other = owners.setdefault((repository, key), name)
                 if other != name:
-                    what = f'the tag "{tag}"' if tag is not None else "the same tags"
-                    field = () if image.repository is None else ("repository",)
-                    yield Problem(
-                        (*here, *field),
-                        f'images "{other}" and "{name}" both get {what} in {repository}',
-                        'give one of them another "repository" or other "tags"',
-                    )
+                    yield _meeting(spec, name, other, repository, tag)
+
+
+def _meeting(spec: Spec, name: str, other: str, repository: str, tag: str | None) -> Problem:
+    what = f'the tag "{tag}"' if tag is not None else "the same tags"
+    field = () if spec.images[name].repository is None else ("repository",)
+    return Problem(
+        ("images", name, *field),
+        f'images "{other}" and "{name}" both get {what} in {repository}',
+        'give one of them a "tag_suffix", another "repository" or other "tags"',
+    )
 
 
 def _tags_of(spec: Spec, image: str) -> Iterator[tuple[str | None, str | None]]:
     """The rules of an image, and each with what is around its tag."""
     named = policy_of(spec.images[image].tags)
     policy = spec.tag_policy(image) if named is None or named in spec.tag_policies else None
+    behind = spec.images[image].tag_suffix
     if policy is None:
-        yield None, None
+        yield None, behind or None
         return
     flavor = Flavor.parse(policy.flavor)
     for rule in policy.rules:
-        yield rule, f"{flavor.prefix}{rule}{flavor.suffix}"
+        yield f"{rule}{behind}", f"{flavor.prefix}{rule}{flavor.suffix}{behind}"
     if flavor.latest == "true" or (
         flavor.latest == "auto" and any(map(_may_be_latest, policy.rules))
     ):
         prefix = flavor.prefix if flavor.prefix_latest else ""
-        yield "latest", f"{prefix}latest{flavor.suffix if flavor.suffix_latest else ''}"
+        suffix = flavor.suffix if flavor.suffix_latest else ""
+        yield f"latest{behind}", f"{prefix}latest{suffix}{behind}"
 
 
 def _may_be_latest(text: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from releaser.core.oci import DOCKER_HUB, Repository
+from releaser.core.oci import Repository
 from releaser.core.spec.fields import (
     Flag,
     HostPairs,
@@ -21,31 +21,25 @@ from releaser.core.spec.fields import (
     Platforms,
     flag,
     refused,
-    refused_as,
     split_line,
     wanted,
-    whole,
 )
 from releaser.core.spec.prune_fields import KEEP_NOTHING_SAID, PruneSpec
+from releaser.core.spec.registry_fields import RegistrySpec, registry
 from releaser.core.spec.tag_fields import Rules, TagPolicySpec, policy_of, with_policies
 from releaser.core.spec.version_fields import GIT_TAGS, VersioningSpec
 from releaser.core.template import blank
-from releaser.errors import SpecError
 
 SCHEMA_VERSION = "1"
 MAX_REGISTRIES = 100
 PLAN_FIELDS = frozenset({"args", "labels", "tags"})
 """The fields of an image whose placeholders may stand for what only a plan knows."""
 
-PUBLIC_REGISTRIES = frozenset(
-    {DOCKER_HUB, "ghcr.io", "quay.io", "gcr.io", "public.ecr.aws", "mcr.microsoft.com"}
-    | {"registry.gitlab.com"}
-)
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SIZE = re.compile(r"[0-9]+(?:\.[0-9]+)?\s*(?:[BKMGbkmg]|[KMGkmg][Ii]?[Bb])?")
 PROVENANCE = re.compile(r"mode=(?:min|max)|(?:builder-id|reproducible|version)=[^\s\x22]+")
-_USERINFO = re.compile(r"[^/]*@")
+SUFFIX = re.compile(r"[A-Za-z0-9._-]{0,64}")
 
 
 class _Model(BaseModel):
@@ -115,68 +109,6 @@ def _secret(text: str) -> dict[str, str]:
     return {(source if key in {"src", "source"} else key): fields[key] for key in fields}
 
 
-class RegistrySpec(_Model):
-    """A place that images go to: ``<prefix>/<repository>``.
-
-    ``insecure`` allows plain http and certificates that nobody vouches for; ``concurrency`` is how
-    many transfers and requests may be under way at once.
-    """
-
-    prefix: str
-    insecure: Flag = False
-    concurrency: Annotated[int, whole(1, 64)] = 8
-
-    @field_validator("prefix")
-    @classmethod
-    def _legal(cls, value: str) -> str:
-        _check_prefix(value)
-        return value
-
-    @model_validator(mode="after")
-    def _careful(self) -> Self:
-        host = self.repository("x").registry
-        if self.insecure and host in PUBLIC_REGISTRIES:
-            raise refused(f"{host} cannot be insecure", 'leave "insecure" out: it speaks https')
-        return self
-
-    def repository(self, path: str) -> Repository:
-        """The repository of an image in this registry."""
-        return Repository.parse(f"{self.prefix}/{path}")
-
-
-def _check_prefix(prefix: str) -> None:
-    # Userinfo first: a password must not be repeated by any of the others.
-    scheme, mark, rest = prefix.rpartition("://")
-    if _USERINFO.match(rest):
-        raise refused(
-            "the prefix has a login in it",
-            'write host/path, and log in with "docker login"',
-            private=True,
-        )
-    if mark:
-        more = ' and "insecure: true"' if scheme == "http" else ""
-        raise refused(f'"{prefix}" has a scheme', f'write "{rest.rstrip("/")}"{more}')
-    if not prefix or "//" in prefix or prefix != prefix.strip("/"):
-        better = re.sub("/+", "/", prefix.strip("/"))
-        hint = f'write "{better}"' if better else "write host/path: ghcr.io/acme"
-        raise refused(f'"{prefix}" is not a prefix', hint)
-    _check_host_and_path(prefix)
-
-
-def _check_host_and_path(prefix: str) -> None:
-    host, slash, path = prefix.partition("/")
-    for character, what in ("@", "a digest"), (":", "a tag"):
-        if character in path:
-            hint = f'write "{host}/{path.partition(character)[0]}"'
-            raise refused(f'"{prefix}" has {what}', hint)
-    if host != host.lower() and (slash or "." in host or ":" in host):
-        raise refused(f'"{host}" is not in lower case', f'write "{prefix.lower()}"')
-    try:
-        Repository.parse(prefix if slash else f"{prefix}/x")
-    except SpecError as error:
-        raise refused_as(error, "a prefix is host, host:port or host/path: ghcr.io/acme") from None
-
-
 class Keeping(_Model):
     """What may be kept in the repositories besides public tags (``fingerprints`` in the file).
 
@@ -199,14 +131,6 @@ class Keeping(_Model):
 KEEP_ALL = Keeping()
 
 
-def _registry(value: object) -> object:
-    if isinstance(value, str):
-        return {"prefix": value}
-    if not isinstance(value, dict | RegistrySpec):
-        raise wanted("a prefix (host/path), or a map with one")
-    return value
-
-
 def _provenance(value: object) -> object:
     """Compose's ``true``, ``false`` or settings, as the settings; ``None`` where it is off."""
     if isinstance(value, bool) or (isinstance(value, str) and "=" not in value):
@@ -224,6 +148,7 @@ class ImageSpec(_Model):
     ``push_to`` is every registry, for ``tags`` the rules that fit the source. ``provenance`` holds
     buildx's settings of it; ``None``: there is none. One that is not ``enabled`` is there only to
     be extended. ``oci_labels`` adds labels that say what the image is and what it is made of.
+    ``tag_suffix`` stands behind every tag.
     """
 
     context: str = "."
@@ -236,6 +161,7 @@ class ImageSpec(_Model):
     repository: str | None = None
     push_to: Names | None = None
     tags: Rules | None = None
+    tag_suffix: str = ""
     secrets: Annotated[tuple[SecretSpec, ...], BeforeValidator(_secrets)] = ()
     ssh: Names = ()
     extra_hosts: HostPairs = ()
@@ -269,6 +195,17 @@ class ImageSpec(_Model):
                 )
         return value
 
+    @field_validator("tag_suffix")
+    @classmethod
+    def _a_suffix(cls, value: str) -> str:
+        if not SUFFIX.fullmatch(value):
+            raise refused(
+                f'"{value}" cannot stand behind a tag',
+                "write it with its dash: -debug",
+                (("allowed", "up to 64 letters, digits, . _ -"),),
+            )
+        return value
+
     @field_validator("target")
     @classmethod
     def _a_stage(cls, value: str | None) -> str | None:
@@ -282,7 +219,7 @@ class Spec(_Model):
 
     version: str
     project: str
-    registries: dict[str, Annotated[RegistrySpec, BeforeValidator(_registry)]] = Field(
+    registries: dict[str, Annotated[RegistrySpec, BeforeValidator(registry)]] = Field(
         default_factory=dict
     )
     vars: dict[str, str] = Field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
 
 from releaser.core.oci import DOCKER_HUB, Platform, Repository
@@ -39,6 +39,7 @@ def problems(spec: Spec) -> tuple[Problem, ...]:
     found = (
         complaint
         for check in (
+            _nothing_enabled,
             _variable_problems,
             _registry_problems,
             _policy_problems,
@@ -63,6 +64,11 @@ def unknown(kind: str, name: str, known: Iterable[str], path: Path) -> Problem:
         f'did you mean "{near}"?' if near else None,
         (("allowed", allowed or f"no {kind} is declared"),),
     )
+
+
+def _nothing_enabled(spec: Spec) -> Iterator[Problem]:
+    if not any(image.enabled for image in spec.images.values()):
+        yield Problem(("images",), "no image is enabled", "enable one", about_key=True)
 
 
 def _variable_problems(spec: Spec) -> Iterator[Problem]:
@@ -203,9 +209,18 @@ def _reference_problems(here: Path, spec: Spec, image: ImageSpec) -> Iterator[Pr
         if provider == here[-1]:
             yield Problem(path, f'image "{provider}" needs itself')
         elif provider is not None and provider not in spec.images:
-            yield unknown("image", provider, spec.images, path)
+            yield from _group_needed(path, spec, provider)
         elif provider is not None and not spec.images[provider].enabled:
             yield Problem(path, f'image "{provider}" is not enabled', "enable it, or leave it out")
+
+
+def _group_needed(path: Path, spec: Spec, name: str) -> Iterator[Problem]:
+    """A group in a list stands for its members; a reference can be only one image."""
+    if name not in spec.groups:
+        yield unknown("image", name, (*spec.images, *spec.groups), path)
+    elif path[-1] != name:
+        message = f'"{name}" is a group, and a reference is one image'
+        yield Problem(path, message, f"write needs: [{name}] for all of its images")
 
 
 def _platform_problems(here: Path, image: ImageSpec) -> Iterator[Problem]:
@@ -240,7 +255,18 @@ def _tag_problems(here: Path, rules: tuple[str, ...], spec: Spec) -> Iterator[Pr
         yield Problem(here, "a policy stands alone", f"write tags: {named}")
     elif named is None:
         for index, rule in enumerate(rules):
-            yield from _complaint((*here, index), parsed(rule).check_legal)
+            found = _rule_error(rule)
+            if found is not None:
+                yield Problem((*here, index), found.message, found.hint, found.details)
+
+
+@lru_cache(maxsize=1024)  # a thousand images share a few rules
+def _rule_error(rule: str) -> SpecError | None:
+    try:
+        parsed(rule).check_legal()
+    except SpecError as error:
+        return error.with_traceback(None)
+    return None
 
 
 def _repository_problems(here: Path, spec: Spec) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ is the name of a policy it becomes the one rule ``policy=NAME``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
@@ -44,9 +45,14 @@ def _rule(value: object) -> str:
             return str(Rule.of(sorted(_texts(value).items())))
         if not isinstance(value, str):
             raise wanted("a rule: text or a map")
-        return value if value.startswith(POLICY) else str(parsed(value))
+        return value if value.startswith(POLICY) else _printed(value)
     except SpecError as error:
         raise refused_as(error) from None
+
+
+@lru_cache(maxsize=1024)  # a thousand images share a few rules
+def _printed(rule: str) -> str:
+    return str(parsed(rule))
 
 
 def _flavor(value: object) -> str:

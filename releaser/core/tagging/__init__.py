@@ -23,7 +23,14 @@ from releaser.core.tagging.lines import (
     released,
     released_as,
 )
-from releaser.core.tagging.of_version import full_tags, policy_for, tags_of, versions_among
+from releaser.core.tagging.of_version import (
+    asked_tags,
+    full_tags,
+    policy_for,
+    tags_of,
+    version_asked,
+    versions_among,
+)
 from releaser.core.tagging.policy import DEFAULT_TAGS, Policy, Safety, default_tags
 from releaser.core.tagging.situation import PLACEHOLDERS, Situation, values
 from releaser.core.tagging.tags import (
@@ -50,6 +57,7 @@ __all__ = [
     "SkippedTag",
     "Stays",
     "WantedTag",
+    "asked_tags",
     "default_tags",
     "evaluate",
     "full_tags",
@@ -67,5 +75,6 @@ __all__ = [
     "slug",
     "tags_of",
     "values",
+    "version_asked",
     "versions_among",
 ]

@@ -78,15 +78,18 @@ def evaluate(policy: Policy, at: Situation) -> Outcome:
         made = draft(rule, at) if _enabled(rule, known) else "it is not enabled"
         if isinstance(made, Draft):
             made = replace(made, body=_around(made.body, rule, policy.flavor))
+            says = _says_something(made, known)
             if rule.type is RuleType.RAW and {"branch", "base_ref"} & set(names(made.body)):
                 made = replace(made, follows="branch")
+            # What would come out empty is no tag: not even one of the suffix alone.
+            made = replace(made, body=f"{made.body}{policy.behind}") if says else made
             results.append(_One(made, str(rule), policy, at, known).tag())
-            first = first or (made if _says_something(made, known) else None)
+            first = first or (made if says else None)
         else:
             results.append(SkippedTag(str(rule), made))
     if first and _gives_latest(first, policy.flavor):
         version = first.version or at.version
-        latest = Draft(_latest(policy.flavor), version=version, line=True)
+        latest = Draft(f"{_latest(policy.flavor)}{policy.behind}", version=version, line=True)
         results.append(_One(latest, AUTO_LATEST, policy, at, known).tag())
     return Outcome(tuple(results))
 
@@ -153,7 +156,17 @@ class _One:
         width = self._width(parts, kind)
         tag = legal(text, self.rule)
         reason = self._reason(parts, kind, line=line)
-        return WantedTag(tag, kind, self.rule, template, self.draft.version, line, width, reason)
+        return WantedTag(
+            tag=tag,
+            kind=kind,
+            rule=self.rule,
+            template=template,
+            version=self.draft.version,
+            is_line=line,
+            width=width,
+            reason=reason,
+            behind=self.policy.behind,
+        )
 
     def _reason(self, parts: set[str], kind: TagKind, *, line: bool) -> str:
         """What lets the tag move, or not."""
@@ -172,7 +185,8 @@ class _One:
             for rule in self.policy.rules
             if rule.type in _OF_VERSIONS
         )
-        return [body.rpartition("}}")[2] for body in bodies if "}}" in body]
+        found = (body.rpartition("}}")[2] + self.policy.behind for body in bodies if "}}" in body)
+        return [*found, self.policy.behind, *sorted(self.policy.others)]
 
     def _is_line(self, parts: set[str]) -> bool:
         return self.draft.line or (bool(parts & _VERSION_PARTS) and not _names_one(parts))

@@ -25,16 +25,18 @@ def released(
     project: str,
     spellings: Iterable[str] = (),
     python: bool = False,
+    behind: str = "",
 ) -> tuple[Version, ...]:
     """The full versions among ``tags``, the highest last; prereleases are left out.
 
     ``spellings`` are the image's own rules for full versions (``{{version}}-alpine``); plain ones
-    are always understood. Among versions of ``python`` 1.4 is one.
+    are always understood. Among versions of ``python`` 1.4 is one. Where something stands
+    ``behind`` all tags of the image, those without it are another image's.
     """
     numbers = _PYTHON if python else _NUMBERS
     # The placeholder is given back, in one way of writing it, so that what stands around is seen.
     known = {"image": image, "project": project, "version": _VERSION}
-    own = (template.render_known(one, known) for one in spellings)
+    own = (template.render_known(one, known).removesuffix(behind) for one in spellings)
     around = dict.fromkeys(one.partition(_VERSION) for one in own if one.count(_VERSION) == 1)
     patterns = [re.compile(f"v?{numbers}")]
     patterns += [
@@ -42,7 +44,7 @@ def released(
         for before, _, after in around
         if (before, after) != ("", "")
     ]
-    texts = tuple(tags)
+    texts = tuple(tag.removesuffix(behind) for tag in tags if tag.endswith(behind))
     matches = (match for one in patterns for match in map(one.fullmatch, texts) if match)
     found = {(int(match[1]), int(match[2]), int(match[3] or 0)) for match in matches}
     return tuple(Version(*parts) for parts in sorted(found))
@@ -52,13 +54,15 @@ def released_as(
     wanted: Iterable[WantedTag], tags: Iterable[str], *, image: str, project: str
 ) -> tuple[Version, ...]:
     """The full versions among ``tags``, which are spelled as those that are ``wanted``."""
-    own = [one for one in wanted if one.kind is TagKind.IMMUTABLE]
+    every = tuple(wanted)
+    own = [one for one in every if one.kind is TagKind.IMMUTABLE]
     return released(
         tags,
         image=image,
         project=project,
         spellings=[one.template for one in own],
         python=any(one.is_python for one in own),
+        behind=next((one.behind for one in every), ""),
     )
 
 
@@ -134,7 +138,8 @@ def line_of(
     full = [one for one in among if one.kind is TagKind.IMMUTABLE and one.names_version]
     spellings = tuple(dict.fromkeys(one.template for one in full))
     python = any(one.is_python for one in full)
-    return Line(wanted.template, wanted.version, spellings, tagged, python, withdrawn)
+    behind = wanted.behind
+    return Line(wanted.template, wanted.version, spellings, tagged, python, withdrawn, behind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +161,14 @@ def goal(line: Line, tags: Iterable[str], withdrawn: Collection[Version] = ()) -
     Those that are ``withdrawn``, by the repository's own word, do not count.
     """
     there = frozenset(tags)
-    out = released(there, image="", project="", spellings=line.spellings, python=line.is_python)
+    out = released(
+        there,
+        image="",
+        project="",
+        spellings=line.spellings,
+        python=line.is_python,
+        behind=line.behind,
+    )
     known = sorted({*out, *line.tagged, line.version})
     left = _left(known, {*line.withdrawn, *withdrawn})
     version = _highest(line.template, line.version, left)

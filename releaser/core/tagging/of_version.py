@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from releaser.core.facts import EventFacts, SourceFacts
 from releaser.core.git_tags import TagTemplate
+from releaser.core.oci import Tag
 from releaser.core.spec import Spec
 from releaser.core.steps import TagKind
 from releaser.core.tagging.evaluation import evaluate
 from releaser.core.tagging.lines import released
 from releaser.core.tagging.policy import Policy, Safety, default_tags
 from releaser.core.tagging.situation import Situation
-from releaser.core.tagging.tags import WantedTag
+from releaser.core.tagging.tags import WantedTag, legal
 from releaser.core.template import names
 from releaser.core.version import Version
 
@@ -22,12 +24,13 @@ _NUMBERS = frozenset({"major", "minor", "patch"})
 
 def policy_for(spec: Spec, image: str, version: Version | None) -> Policy:
     """The rules for an image's tags: its own, else those that fit."""
-    own = spec.tag_policy(image)
+    own, behind = spec.tag_policy(image), spec.images[image].tag_suffix
+    others = frozenset(one.tag_suffix for one in spec.images.values() if one.tag_suffix)
     if own is None:
-        return Policy.of(default_tags(version))
-    return Policy.of(
-        own.rules, own.flavor, Safety(own.tag_safety.immutable, own.tag_safety.forward)
-    )
+        return replace(Policy.of(default_tags(version)), behind=behind, others=others)
+    safety = Safety(own.tag_safety.immutable, own.tag_safety.forward)
+    policy = Policy.of(own.rules, own.flavor, safety)
+    return replace(policy, behind=behind, others=others)
 
 
 def tags_of(spec: Spec, image: str, version: Version) -> tuple[WantedTag, ...]:
@@ -66,9 +69,25 @@ def versions_among(tags: Iterable[str], spec: Spec, image: str) -> tuple[Version
         project=spec.project,
         spellings=[one.template for one in full],
         python=any(one.is_python for one in full),
+        behind=spec.images[image].tag_suffix,
     )
 
 
 def _is_full(one: WantedTag) -> bool:
     parts = set(names(one.template))
     return one.kind is TagKind.IMMUTABLE or "version" in parts or parts >= _NUMBERS
+
+
+def version_asked(text: str) -> Version | None:
+    """The version that a person means by ``text``; ``None`` where it is a mere tag."""
+    found = Version.find(text.removeprefix("v"))
+    return None if found is None or found.build else found
+
+
+def asked_tags(spec: Spec, image: str, text: str) -> tuple[Tag, ...]:
+    """The tags under which an image may be that is asked for as ``text``, the likeliest first."""
+    version = version_asked(text)
+    found: Iterable[WantedTag] = full_tags(tags_of(spec, image, version)) if version else ()
+    behind = spec.images[image].tag_suffix
+    plain = legal(f"{text.removesuffix(behind)}{behind}", "the command line")
+    return tuple(dict.fromkeys((*(one.tag for one in found), plain)))

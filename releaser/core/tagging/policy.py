@@ -37,11 +37,17 @@ PLAIN = Flavor()
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The rules in the order that they are written in."""
+    """The rules in the order that they are written in.
+
+    ``behind`` stands behind every tag, whatever its rule and the flavor say; ``others`` stand
+    behind those of other images, for which none of these tags may be taken.
+    """
 
     rules: tuple[Rule, ...]
     flavor: Flavor = PLAIN
     safety: Safety = SAFE
+    behind: str = ""
+    others: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, rules: Iterable[str], flavor: Iterable[str] = (), safety: Safety = SAFE) -> Policy:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from releaser.core.oci import Tag
 from releaser.core.record import PREFIX as RECORD_PREFIX
@@ -33,7 +33,8 @@ class WantedTag:
     ``template`` is its text with the names of a version's parts left in it, ``version`` the version
     that they stand for. ``is_line``: it stands for a line of versions, so that it may only move
     forward. ``width`` is how much it stands for: 0 immutable, then narrow to wide lines, others,
-    ``latest``. ``reason`` says in a few words what lets it move, or not.
+    ``latest``. ``reason`` says in a few words what lets it move, or not. ``behind`` is what stands
+    behind all tags of its image.
     """
 
     tag: Tag
@@ -44,11 +45,17 @@ class WantedTag:
     is_line: bool
     width: int
     reason: str = ""
+    behind: str = ""
 
     @property
     def names_version(self) -> bool:
         """Whether it stands for the version, as a whole or as one of its line."""
         return self.is_line or "{{" in self.template
+
+    def with_behind(self, behind: str) -> WantedTag:
+        """The same tag with something behind it; raises :class:`SpecError` where that is none."""
+        tag = legal(f"{self.tag}{behind}", self.rule)
+        return replace(self, tag=tag, template=f"{self.template}{behind}", behind=behind)
 
     @property
     def is_python(self) -> bool:
@@ -106,11 +113,13 @@ def why_misleading(text: str, follows: str, name: str, endings: Iterable[str] = 
     if not text:
         return f'nothing of {follows} "{name}" may stand in a tag'
     plain = next((text.removesuffix(end) for end in endings if end and text.endswith(end)), text)
-    if text == "latest" or (follows != "tag" and _is_version_like(text, plain)):
+    if "latest" in {text, plain} or (follows != "tag" and _is_version_like(text, plain)):
         return f'{follows} "{name}" would look like a version'
     if RESERVED_TAG.fullmatch(text):
         return f'{follows} "{name}" would look like a tag of releaser\'s own'
     # A git tag of digits alone is a date.
-    if _COMMIT_LIKE.fullmatch(text) and (follows != "tag" or re.search("[a-f]", text)):
+    if any(map(_COMMIT_LIKE.fullmatch, (text, plain))) and (
+        follows != "tag" or re.search("[a-f]", plain)
+    ):
         return f'{follows} "{name}" would look like a commit'
     return None
