@@ -248,3 +248,19 @@ def test_a_chain_is_too_long_in_any_order() -> None:
     found = messages(numbers)
     assert found == ["images extend each other more than 50 levels"]
     assert messages(numbers[::-1]) == messages(sorted(numbers, key=lambda n: n % 7)) == found
+
+
+def test_a_group_that_is_needed_means_its_enabled_members() -> None:
+    found = golden_spec.loaded(golden_spec.CASES / "groups-needed").spec
+    assert found.images["api"].needs == (
+        ("base-a", "base-a"), ("tools-1", "tools-1"), ("tools-2", "tools-2")
+    )  # fmt: skip
+    # An image of a group that needs the whole group does not need itself.
+    found = golden_spec.loaded(golden_spec.CASES / "groups-of-groups").spec
+    assert set(dict(found.images["api-2"].needs)) == {"api", "docs"}
+
+
+def test_what_needs_says_itself_comes_before_a_group() -> None:
+    text = "version: 1\ngroups: {g: [a, b]}\nimages:\n  a: {context: a}\n  b: {context: b}\n"
+    found = load_text(text + "  c: {context: c, needs: {g: g, a: ~, 'x:1': b}}\n").spec
+    assert dict(found.images["c"].needs) == {"a": None, "b": "b", "x:1": "b"}

@@ -10,6 +10,7 @@ from releaser.core.facts import EventFacts, SourceFacts
 from releaser.core.oci import Repository
 from releaser.core.promotion import Destinations
 from releaser.core.spec import Spec
+from releaser.core.tag_kinds import Kind, kind_of, spellings
 from releaser.core.tagging import Situation, evaluate, policy_for, released, versions_among
 from releaser.core.version import Version
 from releaser.errors import SpecError
@@ -126,6 +127,24 @@ def test_versions_are_judged_among_their_own() -> None:
     assert released(["1.4-debug"], image="", project="", python=True, behind="-debug") == (
         Version(1, 4, 0),
     )
+
+
+def test_pruning_knows_versions_with_a_suffix() -> None:
+    around = spellings(loaded(SPEC), ["api", "api-debug"])
+    assert kind_of("1.4.2-debug", around) == (Kind.VERSION, Version(1, 4, 2))
+    early = Version(1, 5, 0, "rc.1")
+    assert kind_of("1.5.0-rc.1-debug", around) == (Kind.PRERELEASE, early)
+    assert kind_of("1.5.0-rc.1", around) == (Kind.PRERELEASE, early)
+
+
+def test_a_full_version_may_be_promoted_to_another_one() -> None:
+    world = World(SPEC, FILES)
+    release(world, "1.4.2")
+    goal = Destinations.parse(["1.4.3"], [], ("ghcr",))
+    plan = plan_promotion(world.project, world.adapters, Promoting("1.4.2", goal, ("api-debug",)))
+    assert promote(plan, world.adapters, world.heard, Limits()).error is None
+    assert f"{HERE}:1.4.3-debug" in world.public()
+    assert f"{HERE}:1.4.3" not in world.public()
 
 
 def test_lines_move_among_their_own() -> None:

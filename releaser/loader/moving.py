@@ -45,7 +45,10 @@ def _moved_image(entry: Entry, folder: str) -> Entry:
 def _path(node: Node, folder: str) -> Node:
     if not isinstance(node, Text) or not _is_path(node.value):
         return node
-    return Text(node.line, node.column, join(folder, node.value), node.file)
+    path = join(folder, node.value)
+    if path.split("/")[0] == "..":
+        return node  # it leaves the tree, which is said of it as it is written
+    return Text(node.line, node.column, path, node.file)
 
 
 def _is_path(text: str) -> bool:

@@ -248,6 +248,13 @@ def _explanation(tree: Tree, source: str) -> str:
     return _did_you_mean(tree, base)
 
 
+def _inner(tree: Tree, path: str) -> str | None:
+    """The end of a path that exists: the path may be seen from a folder above the context."""
+    parts = path.split("/")
+    ends = ("/".join(parts[start:]) for start in range(1, len(parts)))
+    return next((one for one in ends if tree.entry(one) is not None), None)
+
+
 def _did_you_mean(tree: Tree, path: str) -> str:
     """What lies beside the first part of ``path`` that does not exist."""
     known = ""
@@ -257,8 +264,8 @@ def _did_you_mean(tree: Tree, path: str) -> str:
         if entry is None:
             names = [one.path.rpartition("/")[2] for one in tree.children(known)]
             near = difflib.get_close_matches(part, names, n=1)
-            found = here[: -len(part)] + "".join(near)
-            return f'did you mean "{found}"?' if near else f'"{here}" does not exist'
+            found = here[: -len(part)] + near[0] if near else _inner(tree, path)
+            return f'did you mean "{found}"?' if found else f'"{here}" does not exist'
         trail = follow(tree, here)
         target = tree.entry(trail.path) if trail else None
         if trail is None or target is None or target.kind != "directory":

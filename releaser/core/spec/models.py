@@ -7,6 +7,7 @@ named as seen from its context, and everything else as seen from the folder of t
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -260,6 +261,11 @@ class Spec(_Model):
         if not value:
             raise refused("no image is declared", "declare one: api: {context: .}")
         return value
+
+    @cached_property
+    def tag_suffixes(self) -> frozenset[str]:
+        """What stands behind the tags of any image."""
+        return frozenset(one.tag_suffix for one in self.images.values() if one.tag_suffix)
 
     def tag_policy(self, image: str) -> TagPolicySpec | None:
         """The rules for an image's tags; ``None`` where it has none of its own.

@@ -25,12 +25,12 @@ _NUMBERS = frozenset({"major", "minor", "patch"})
 def policy_for(spec: Spec, image: str, version: Version | None) -> Policy:
     """The rules for an image's tags: its own, else those that fit."""
     own, behind = spec.tag_policy(image), spec.images[image].tag_suffix
-    others = frozenset(one.tag_suffix for one in spec.images.values() if one.tag_suffix)
     if own is None:
-        return replace(Policy.of(default_tags(version)), behind=behind, others=others)
-    safety = Safety(own.tag_safety.immutable, own.tag_safety.forward)
-    policy = Policy.of(own.rules, own.flavor, safety)
-    return replace(policy, behind=behind, others=others)
+        policy = Policy.of(default_tags(version))
+    else:
+        safety = Safety(own.tag_safety.immutable, own.tag_safety.forward)
+        policy = Policy.of(own.rules, own.flavor, safety)
+    return replace(policy, behind=behind, others=spec.tag_suffixes)
 
 
 def tags_of(spec: Spec, image: str, version: Version) -> tuple[WantedTag, ...]:
