@@ -14,6 +14,7 @@ from releaser import __version__
 from releaser.cli import (
     changelog,
     commands,
+    exporting,
     locking,
     promoting,
     pruning,
@@ -70,6 +71,7 @@ app.command("tags", rich_help_panel=LOOK)(tagging.tags)
 app.command("version", rich_help_panel=LOOK)(versions.version)
 app.command("changelog", rich_help_panel=LOOK)(changelog.changelog)
 app.command("lock", rich_help_panel=LOOK)(locking.lock)
+app.command("export", rich_help_panel=LOOK)(exporting.export)
 app.command("build", rich_help_panel=MAKE)(commands.build)
 app.command("release", rich_help_panel=MAKE)(releasing.release)
 app.command("verify", rich_help_panel=AFTER)(verifying.verify)
