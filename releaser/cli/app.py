@@ -15,6 +15,7 @@ from releaser.cli import (
     changelog,
     commands,
     exporting,
+    initialising,
     locking,
     promoting,
     pruning,
@@ -63,6 +64,7 @@ def main_options(
     """Options that stand before every command."""
 
 
+app.command("init", rich_help_panel=LOOK)(initialising.init)
 app.command("validate", rich_help_panel=LOOK)(commands.validate)
 app.command("plan", rich_help_panel=LOOK)(commands.plan)
 app.command("why", rich_help_panel=LOOK)(commands.why)
