@@ -16,7 +16,9 @@ from releaser.cli import (
     commands,
     completion,
     editors,
+    exporting,
     graphing,
+    initialising,
     locking,
     promoting,
     pruning,
@@ -67,6 +69,7 @@ def main_options(
     """Options that stand before every command."""
 
 
+app.command("init", rich_help_panel=LOOK)(initialising.init)
 app.command("validate", rich_help_panel=LOOK)(commands.validate)
 app.command("plan", rich_help_panel=LOOK)(commands.plan)
 app.command("why", rich_help_panel=LOOK)(commands.why)
@@ -77,6 +80,7 @@ app.command("version", rich_help_panel=LOOK)(versions.version)
 app.command("changelog", rich_help_panel=LOOK)(changelog.changelog)
 app.command("schema", rich_help_panel=LOOK)(editors.schema)
 app.command("lock", rich_help_panel=LOOK)(locking.lock)
+app.command("export", rich_help_panel=LOOK)(exporting.export)
 app.command("build", rich_help_panel=MAKE)(commands.build)
 app.command("release", rich_help_panel=MAKE)(releasing.release)
 app.command("verify", rich_help_panel=AFTER)(verifying.verify)

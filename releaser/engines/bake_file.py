@@ -42,7 +42,7 @@ def text(batch: Sequence[BuildStep]) -> str:
     """The JSON text of the definition of ``batch``. Secrets are in it by name, never by value."""
     targets = target_names(batch)
     definition = {"target": {targets[step.image]: _target(step, targets) for step in batch}}
-    return json.dumps(_literals(definition), indent=1)
+    return json.dumps(literals(definition), indent=1)
 
 
 def grants(batch: Sequence[BuildStep]) -> list[str]:
@@ -74,14 +74,15 @@ def context_name(name: str) -> str:
     return (reference.repository.familiar + tag + digest).removesuffix(":latest")
 
 
-def _literals(value: object) -> object:
+def literals(value: object) -> object:
+    """Data for JSON in which every text, keys included, is as :func:`literal` writes it."""
     match value:
         case str():
             return literal(value)
         case dict():
-            return {literal(key): _literals(item) for key, item in value.items()}
+            return {literal(key): literals(item) for key, item in value.items()}
         case list():
-            return [_literals(item) for item in value]
+            return [literals(item) for item in value]
         case _:
             return value
 
@@ -96,7 +97,7 @@ def _target(step: BuildStep, targets: Mapping[str, str]) -> Definition:
         "platforms": [str(platform) for platform in step.platforms],
         "contexts": dict(_contexts(step, targets)),
         "tags": [str(name) for name in step.names],
-        "secret": [_secret(secret) for secret in step.secrets],
+        "secret": [secret_line(secret) for secret in step.secrets],
         "ssh": list(step.ssh),
         "extra-hosts": dict(step.extra_hosts),
         "network": step.network,
@@ -148,7 +149,8 @@ def _source(link: Link, targets: Mapping[str, str]) -> str:
     return f"target:{targets[link.image]}"
 
 
-def _secret(secret: Secret) -> str:
+def secret_line(secret: Secret) -> str:
+    """A secret in buildx's own words: ``type=env,id=pip,env=PIP_TOKEN``."""
     if secret.env is not None:
         return _csv(("type", "env"), ("id", secret.id), ("env", secret.env))
     return _csv(("type", "file"), ("id", secret.id), ("src", secret.file or ""))

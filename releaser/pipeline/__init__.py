@@ -6,6 +6,7 @@ product runs in memory on fakes.
 
 from releaser.pipeline.bases import locked_digests
 from releaser.pipeline.checkout import Seen, see, template_of
+from releaser.pipeline.exporting import Described, describe
 from releaser.pipeline.locking import Relocked, check_lock, relock
 from releaser.pipeline.preflight import Allowed, preflight, refuse
 from releaser.pipeline.preparation import prepare
@@ -27,6 +28,7 @@ __all__ = [
     "Adapters",
     "Allowed",
     "Check",
+    "Described",
     "Prepared",
     "Project",
     "Promoting",
@@ -39,6 +41,7 @@ __all__ = [
     "build_graph",
     "check",
     "check_lock",
+    "describe",
     "fingerprints",
     "host_platform",
     "locked_digests",

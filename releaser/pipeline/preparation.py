@@ -59,14 +59,14 @@ def survey(project: Project, adapters: Adapters, request: Request) -> Survey:
         source = asked.result()
     host = Platform.parse(facts.platform) if facts else host_platform()
     seen = see(project, adapters, request, source, host)
-    project = _labelled(project, seen)
+    project = labelled(project, seen)
     selection = build_graph(project, adapters.contexts, seen.known, host, request)
     for name in selection.closure:
         render_image(name, project.spec.images[name], seen.known(name), project.at, strict=True)
     return Survey(seen, selection, engine, facts, no_engine)
 
 
-def _labelled(project: Project, seen: Seen) -> Project:
+def labelled(project: Project, seen: Seen) -> Project:
     """The project with the labels of the event under those of each image that asks for them."""
     images = dict(project.spec.images)
     for name, image in images.items():

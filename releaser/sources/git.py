@@ -46,6 +46,18 @@ class GitSource:
             why = "git does not take it for a repository"
             return _without(self.directory, why, error.args[0])
 
+    def remote(self) -> str | None:
+        """The URL of ``origin``, else of the first remote, with no login in it.
+
+        ``None`` without a repository or a remote; there need be no commit yet.
+
+        Raises:
+            SetupError: as for :meth:`facts`.
+        """
+        with suppress(NoGitError, NoRepositoryError):
+            return Checkout(self._git()).remote()
+        return None
+
     def history(self, since: Sequence[str]) -> History:
         """The commits of HEAD's history that any of the tags ``since`` lacks, and its tags.
 

@@ -99,7 +99,7 @@ class Checkout:
             distance=self._distance(commit, last),
             changes=self._changes(where.prefix) if where.inside else (),
             shallow=where.shallow,
-            remote=self._remote(),
+            remote=self.remote(),
             commit_time=time,
             concerns=(*concerns, *missing),
             event=believed,
@@ -142,7 +142,8 @@ class Checkout:
         paths = (entry[3:] for entry in answer.out.split("\0") if entry)
         return tuple(sorted(path.removeprefix(prefix) for path in paths))
 
-    def _remote(self) -> str | None:
+    def remote(self) -> str | None:
+        """The URL of ``origin``, else of the first remote, with no login in it."""
         answer = self._git.ask("config", "--null", "--get-regexp", r"^remote\..*\.url$")
         found: dict[str, str] = {}
         for pair in filter(None, answer.out.split("\0")):

@@ -1,0 +1,102 @@
+"""``releaser init``: a first ``images.yaml`` out of what a repository has already."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from releaser.cli.compose import contexts, shown_path
+from releaser.cli.reporting import check_writable, write_atomically
+from releaser.core.graph import ImageGraph
+from releaser.core.harmless import printable
+from releaser.errors import SpecError
+
+NAME = "images.yaml"
+
+
+def init(
+    path: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DIR", help="The folder to look through; with --from KIND, the file to read."
+        ),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="KIND",
+            help="Read one file: bake, compose or metadata-action-workflow FILE; or only FILE.",
+        ),
+    ] = None,
+    registry: Annotated[
+        str | None,
+        typer.Option(
+            "--registry", metavar="PREFIX", help="Where images go, such as ghcr.io/acme/shop."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write there; - prints it."),
+    ] = None,
+    stdout: Annotated[bool, typer.Option("--stdout", help="Print it and write nothing.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over a file that is there.")
+    ] = False,
+) -> None:
+    """Write a first images.yaml from Dockerfiles, or from bake, Compose or a workflow."""
+    from releaser.importing.importing import drafted
+    from releaser.importing.trying import tried
+
+    stdout = stdout or output == Path("-") or path == Path("-")
+    given = None if path == Path("-") else path
+    draft, root = drafted(given, source, registry, contexts())
+    target = output if output is not None and not stdout else root / NAME
+    if not stdout:
+        _check_free(target, force=force)
+    result = tried(draft, root, contexts())
+    if stdout:
+        sys.stdout.write(result.text)
+    else:
+        write_atomically(target, result.text)
+    _say(_told(result.draft.found, result.graph, result.refused))
+    _say(f"not carried over: {one}" for one in result.draft.lost)
+    written = "" if stdout else f"{shown_path(target)} is written; "
+    _say([f"{written}next: releaser plan" + _option(target, root, stdout=stdout)])
+
+
+def _check_free(target: Path, *, force: bool) -> None:
+    if target.exists() and not force:
+        raise SpecError(
+            f"{shown_path(target)} is there already", hint="--force writes over it, --stdout prints"
+        )
+    check_writable(target)
+
+
+def _option(target: Path, root: Path, *, stdout: bool) -> str:
+    """What the next command needs to find the file."""
+    usual = root / NAME
+    if stdout or (target.absolute() == usual and root.resolve() == Path.cwd().resolve()):
+        return ""
+    return f" -f {shown_path(target)}"
+
+
+def _told(found: Iterable[str], graph: ImageGraph, refused: Mapping[str, str]) -> Iterator[str]:
+    yield from (f"found {one}" for one in found)
+    for image in graph.order:
+        needs = ", ".join(graph.needs(image))
+        yield f"  {image}" + (f" stands on {needs}" if needs else "")
+    for image, why in refused.items():
+        yield f"  {image} is not enabled: {why}"
+
+
+def _say(lines: Iterable[str]) -> None:
+    """Lines for people, beside the result; that nobody listens any more ends nothing."""
+    for line in lines:
+        with suppress(OSError):
+            sys.stderr.write(printable(line) + "\n")
