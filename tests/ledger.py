@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from releaser.core.events import RunResult
 from releaser.core.oci import Digest, Repository
 from releaser.core.plan import Plan
-from releaser.core.rollback import GoBack, Wish, Withdraw
 from releaser.core.version import Version
+from releaser.core.wish import GoBack, Wish, Withdraw
 from releaser.pipeline import Check, verify
 from releaser.reports.run import Run, as_json
 from tests.fakes.registry import FakeRegistry

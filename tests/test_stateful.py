@@ -21,9 +21,9 @@ from hypothesis.stateful import (
 
 from releaser.core.events import RunResult
 from releaser.core.promotion import Destinations
-from releaser.core.rollback import GoBack, Restore, Wish, Withdraw
 from releaser.core.spec import PruneSpec
 from releaser.core.version import Version
+from releaser.core.wish import GoBack, Restore, Wish, Withdraw
 from releaser.core.withdrawal import Withdrawals, withdrawal_reference
 from releaser.errors import RegistryError
 from releaser.executor import Limits

@@ -14,8 +14,9 @@ from releaser.cli.options import DataFormat
 from releaser.cli.reporting import read_bounded
 from releaser.cli.signals import handled
 from releaser.core.past_run import MAX_BYTES, PastRun
-from releaser.core.rollback import GoBack, Restore, Rollback, Undo, Wish, Withdraw
+from releaser.core.rollback import Rollback
 from releaser.core.version import Version
+from releaser.core.wish import GoBack, Restore, Undo, Wish, Withdraw
 from releaser.errors import SpecError
 from releaser.pipeline import RollingBack, plan_rollback, refuse_rollback
 from releaser.pipeline import rollback as run_rollback
