@@ -219,6 +219,25 @@ def test_the_tags_command_says_so(world: World) -> None:
     assert said == dict.fromkeys(("1.5", "1", "latest"), "1.5.0 was rolled back")
 
 
+def test_floating_tags_that_are_no_lines_are_listed(world: World) -> None:
+    world.spec = SPEC.replace('"{{branch}}"]', "latest-b, other]")
+    release(world, "1.6.0")
+    world.registry.seed(f"{API}:other", image("theirs"))
+    [found] = planned(world, GoBack(version("1.5.0"))).images
+    lines = {"1.6", *named(world)}
+    [told] = [one for one in found.moves if str(one.plan.reference.tag) not in lines]
+    assert (str(told.plan.reference), told.plan.action) == (f"{API}:latest-b", TagAction.KEEP)
+    assert told.plan.reason == "1.6.0 is there, and it is no line: promote a version to it"
+    rolled_back(world, GoBack(version("1.5.0")))
+    tags = world.registry.repositories[REPOSITORY].tags
+    assert tags["latest-b"] == tags["1.6.0"] != tags["latest"]
+    # what the lines are at is the same content now: nothing is wrong with the tag
+    world.source = at("1.5.1")
+    assert world.release().error is None
+    moves = planned(world, Withdraw((version("1.6.0"),))).images[0].moves
+    assert "latest-b" not in {str(one.plan.reference.tag) for one in moves}
+
+
 def test_verification_agrees(world: World) -> None:
     for wish in (GoBack(version("1.4.1")), Restore((version("1.4.2"),))):
         rolled_back(world, wish)
