@@ -112,6 +112,10 @@ class Ledger:
         first, *others = (self.out(registry, name) for name in IMAGES)
         return sorted(first.intersection(*others))
 
+    def anywhere(self, registry: str) -> set[Version]:
+        """The versions of which a registry has any image."""
+        return set[Version]().union(*(self.out(registry, name) for name in IMAGES))
+
     def settled(self, registry: str, versions: Iterable[Version], *, own: bool = True) -> None:
         """A run about ``versions`` has ended well: their lines are right, where they lead
         (``own``) or anyway."""
