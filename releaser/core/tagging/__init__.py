@@ -23,7 +23,13 @@ from releaser.core.tagging.lines import (
     released,
     released_as,
 )
-from releaser.core.tagging.of_version import full_tags, policy_for, tags_of, versions_among
+from releaser.core.tagging.of_version import (
+    full_tags,
+    other_floating,
+    policy_for,
+    tags_of,
+    versions_among,
+)
 from releaser.core.tagging.policy import DEFAULT_TAGS, Policy, Safety, default_tags
 from releaser.core.tagging.situation import PLACEHOLDERS, Situation, values
 from releaser.core.tagging.tags import (
@@ -61,6 +67,7 @@ __all__ = [
     "newest_in_line",
     "oci_annotations",
     "oci_labels",
+    "other_floating",
     "policy_for",
     "released",
     "released_as",
