@@ -49,7 +49,8 @@ def project(made: Workspace) -> str:
     for number in range(IMAGES):
         spec.append(f"  i{number}: {{context: i{number}}}")
         base = f"i{number - 1}" if number % 3 else "scratch"
-        files[f"i{number}/Dockerfile"] = f"FROM {base}\nLABEL nonce={made.nonce}\nCOPY f /f{number}\n"
+        label = f"LABEL nonce={made.nonce}"
+        files[f"i{number}/Dockerfile"] = f"FROM {base}\n{label}\nCOPY f /f{number}\n"
         files[f"i{number}/f"] = f"{place} {number}"
     made.write({"images.yaml": "\n".join(spec) + "\n", **files})
     made.commit("v1.0.0")
