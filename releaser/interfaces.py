@@ -108,6 +108,9 @@ class Registry(Protocol):
 
     Beside images a repository can hold *records*: bytes that we keep under a tag of their own. For
     :meth:`digest`, :meth:`manifest`, :meth:`tags` and :meth:`copy` a record is as good as an image.
+
+    A tag whose removal was begun and not ended (:mod:`releaser.core.placeholder`) is still listed;
+    for :meth:`digest` and :meth:`manifest` it names nothing.
     """
 
     def check_push(self, repository: Repository) -> None:
@@ -186,14 +189,15 @@ class Registry(Protocol):
     def check_delete(self, repository: Repository) -> None:
         """Raise :class:`SetupError` where tags cannot be deleted; no side effect is left."""
 
-    def untag(
-        self, repository: Repository, tags: Collection[Tag], *, spare: Digest | None = None
-    ) -> None:
+    def untag(self, repository: Repository, tags: Collection[Tag]) -> bool:
         """Let ``tags`` name nothing; what they named, and its other tags, stay.
 
-        Where only manifests can be deleted, ``spare`` may go with them: the digest that all of
-        ``tags`` name, and that nobody needs. Returns when the registry says that no tag is left.
+        Returns when the registry says that no tag is left: whether it deletes by digest only, so
+        that what they named takes up room until it is deleted (:meth:`delete`).
         """
+
+    def delete(self, repository: Repository, digest: Digest) -> None:
+        """Delete a manifest, and with it every tag that names it at that moment."""
 
 
 class Journal(Protocol):

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from releaser.core.events import RunResult
 from releaser.core.oci import Digest, Repository
 from releaser.core.plan import Plan
-from releaser.core.rollback import GoBack, Wish, Withdraw
 from releaser.core.version import Version
+from releaser.core.wish import GoBack, Wish, Withdraw
 from releaser.pipeline import Check, verify
 from releaser.reports.run import Run, as_json
 from tests.fakes.registry import FakeRegistry
@@ -111,6 +111,10 @@ class Ledger:
         """The versions of which a registry has all images."""
         first, *others = (self.out(registry, name) for name in IMAGES)
         return sorted(first.intersection(*others))
+
+    def anywhere(self, registry: str) -> set[Version]:
+        """The versions of which a registry has any image."""
+        return set[Version]().union(*(self.out(registry, name) for name in IMAGES))
 
     def settled(self, registry: str, versions: Iterable[Version], *, own: bool = True) -> None:
         """A run about ``versions`` has ended well: their lines are right, where they lead

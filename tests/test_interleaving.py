@@ -18,9 +18,9 @@ import pytest
 
 from releaser.core.oci import Manifest, Repository, Tag
 from releaser.core.promotion import Destinations
-from releaser.core.rollback import GoBack, Restore, Wish, Withdraw
 from releaser.core.steps import Line, Step, TagKind, TagStep
 from releaser.core.version import Version
+from releaser.core.wish import GoBack, Restore, Wish, Withdraw
 from releaser.core.withdrawal import Withdrawal, Withdrawals, withdrawal_reference
 from releaser.errors import PlanError, UnknownError
 from releaser.executor import Limits

@@ -161,14 +161,48 @@ def test_lines_move_only_forward(world: World) -> None:
     assert here["latest"] == here["1.5.0"] != here["1.4.2"] == here["1.4"]
 
 
-@pytest.mark.parametrize("place", [STAGING, PROD])
-def test_a_version_that_was_rolled_back_moves_no_line(world: World, place: str) -> None:
-    kept = Withdrawals("api", (Withdrawal(Version(1, 4, 2)),))
+def withdraw(world: World, place: str, version: Version) -> None:
+    kept = Withdrawals("api", (Withdrawal(version),))
     repository = Repository.parse(f"{place}/api")
     world.registry.write_record(withdrawal_reference(repository, "api"), kept.pack())
+
+
+def test_a_version_that_was_rolled_back_there_moves_no_line(world: World) -> None:
+    withdraw(world, PROD, Version(1, 4, 2))
     found = actions(planned(world, "1.4.2", "api", to=["prod"]))
     assert found[f"{PROD}/api:1.4.2"] == "create"
     assert found[f"{PROD}/api:latest"] == "keep 1.4.2 was rolled back"
+
+
+@pytest.mark.parametrize("asked", ["1.4.2", "latest", "1"])
+@pytest.mark.parametrize("tags", [{"to": ["prod"]}, {"tags": ["stable"]}])
+def test_a_version_that_was_rolled_back_goes_nowhere(
+    world: World, asked: str, tags: dict[str, Sequence[str]]
+) -> None:
+    withdraw(world, STAGING, Version(1, 4, 2))
+    before = world.registry.named()
+    with pytest.raises(PlanError, match=r"1\.4\.2 of .* was rolled back in staging") as caught:
+        promoted(world, asked, **tags)
+    assert caught.value.hint == "releaser rollback --restore 1.4.2"
+    assert caught.value.details == (("rolled back", f"{STAGING}/api:1.4.2"),)
+    assert world.registry.named() == before
+    assert planned(world, asked, "base", **tags).changes  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("other", ["1.4.1", "1.4.3"])
+def test_the_same_image_as_a_version_that_was_rolled_back(world: World, other: str) -> None:
+    world.source = released_at(other)
+    assert world.release().error is None
+    withdraw(world, STAGING, Version(1, 4, 2))
+    plan = planned(world, "latest", "api", to=["prod"])
+    assert [str(one.origin.version) for one in plan.images] == [other]
+
+
+def test_a_rollback_after_the_plan_moves_no_line(world: World) -> None:
+    plan = planned(world, "1.4.2", "api", to=["prod"])
+    withdraw(world, PROD, Version(1, 4, 2))
+    assert done(world, plan).error is None
+    assert "latest" not in tags_in(world, f"{PROD}/api")
 
 
 def test_an_immutable_tag_with_another_image_refuses_all(world: World) -> None:

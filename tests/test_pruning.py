@@ -15,12 +15,12 @@ from releaser.core.pruning import Pruning
 from releaser.core.spec import PruneSpec
 from releaser.errors import RegistryError, SetupError, SpecError, StepError, UnknownError
 from releaser.executor import Limits
-from releaser.pipeline import PruneRequest, plan_pruning, prune
+from releaser.pipeline import Check, PruneRequest, plan_pruning, prune, verify
 from releaser.reports.carried import Carried
 from releaser.reports.pruning import pruning_json, pruning_text
 from tests.fakes.registry import FakeRegistry, Image, image, index
 from tests.test_promoting import numbered
-from tests.world import World
+from tests.world import World, released_at
 
 GOLDEN = Path(__file__).parent / "golden" / "publishing"
 SPEC = """\
@@ -154,16 +154,9 @@ def test_a_release_that_comes_between_keeps_its_content(world: World) -> None:
     assert manifest is not None
     world.registry.put(API, Tag("1.6.0"), manifest)
 
-    given: list[Digest | None] = []
-    inner = world.registry.untag
-
-    def untag(repository: Repository, names: Collection[Tag], *, spare: Digest | None) -> None:
-        given.append(spare)
-        inner(repository, names, spare=spare)
-
-    world.registry.untag = untag  # type: ignore[method-assign, assignment]
+    world.registry.deletes_tags = False
     assert done(world, plan).error is None
-    assert content not in given
+    assert str(API.at(content)) not in world.registry.called("delete")
     assert world.registry.tag_of("main.example/shop/api:1.6.0") == content
 
 
@@ -195,24 +188,132 @@ def test_a_registry_that_does_not_delete_is_told_once(world: World) -> None:
 
 def test_a_registry_that_loses_what_should_stay(world: World) -> None:
     class Careless(FakeRegistry):
-        def untag(
-            self,
-            repository: Repository,
-            tags: Collection[Tag],
-            *,
-            spare: Digest | None = None,
-        ) -> None:
-            super().untag(repository, tags, spare=spare)
+        def untag(self, repository: Repository, tags: Collection[Tag]) -> bool:
             self.repositories[repository].tags.pop("1.4.1", None)
+            return super().untag(repository, tags)
 
     careless = Careless()
     careless.repositories = world.registry.repositories
     world.registry = careless
     result = done(world, planned(world))
-    assert isinstance(result.error, RegistryError)
+    assert isinstance(result.error, UnknownError)
     assert result.error.message == "1 tags that should have stayed are gone"
     [(reference, was)] = result.error.details
     assert (reference, was[:11]) == (f"{API}:1.4.1", "was sha256:")
+
+
+class Beside(FakeRegistry):
+    """A registry that deletes by digest only, in which 1.5.0 is released from its last candidate
+    at the first call of a method."""
+
+    content = Digest.of(b"")
+
+    def __init__(self, other: FakeRegistry, at: str) -> None:
+        super().__init__(deletes_tags=False)
+        self.repositories = other.repositories
+        self.at = at
+        self.released = False
+
+    def release(self) -> None:
+        self.released = True
+        held = self.repositories[API].tags
+        held |= dict.fromkeys(("1.5.0", "1.5", "latest"), self.content)
+
+    def _enter(self, method: str, subject: object) -> None:
+        removing = bool(self.called("untag")) or method == "untag"
+        if method == self.at and removing and not self.released:
+            self.release()
+        super()._enter(method, subject)
+
+
+def beside(world: World, at: str) -> tuple[Beside, Pruning]:
+    """The registry, and the plan of a pruning that removes the last candidate alone."""
+    world.registry.seed(API.tagged("1.5"), image("1.5"))
+    world.registry.deletes_tags = False
+    done(world, planned(world))
+    found = Beside(world.registry, at)
+    content = found.tag_of(f"{API}:1.5.0-rc.2")
+    assert content is not None
+    found.content = content
+    world.registry = found
+    plan = planned(world, rules=PruneSpec(keep_last=0, keep=(fp(8),)))
+    assert removed(plan) == {"1.5.0-rc.2", fp(3)}
+    return found, plan
+
+
+@pytest.mark.parametrize("at", ["untag", "tags", "manifest"])
+def test_a_release_beside_keeps_what_it_released(world: World, at: str) -> None:
+    registry, plan = beside(world, at)
+    result = done(world, plan)
+    assert registry.released
+    assert result.error is None
+    assert registry.called("delete") == []
+    assert {"1.5.0", "1.5", "latest"} <= tags(world)
+    assert removed(plan).isdisjoint(tags(world))
+    manifest = registry.manifest(API.tagged("1.5.0"))
+    assert manifest is not None
+    assert registry.flaws(API, manifest, deep=True) == ()
+
+
+def test_what_a_release_lost_is_told_and_not_denied(world: World) -> None:
+    """Between the last look and the deletion nothing can be told: what was seen before is."""
+    _, plan = beside(world, "delete")
+    result = done(world, plan)
+    assert isinstance(result.error, UnknownError)
+    assert result.error.code == 6
+    gone = {reference for _, reference in result.error.details}
+    assert gone == {f"{API}:1.5", f"{API}:latest"}
+    assert "a release may have run beside this" in (result.error.hint or "")
+
+
+def test_a_tag_that_is_new_since_the_plan_and_goes_is_told(world: World) -> None:
+    class Careless(FakeRegistry):
+        def untag(self, repository: Repository, tags: Collection[Tag]) -> bool:
+            self.repositories[repository].tags.pop("1.6.0", None)
+            return super().untag(repository, tags)
+
+    plan = planned(world)
+    careless = Careless()
+    careless.repositories = world.registry.repositories
+    careless.seed(API.tagged("1.6.0"), image("new"))
+    world.registry = careless
+    result = done(world, plan)
+    assert isinstance(result.error, UnknownError)
+    assert result.error.details == ((f"{API}:1.6.0", "was not looked at"),)
+
+
+def test_an_index_that_was_made_of_what_goes_keeps_it(world: World) -> None:
+    registry, plan = beside(world, "never")
+    held = registry.repositories[API]
+    part = held.manifests[registry.content]
+    registry.seed(API.tagged("1.6.0"), index(Image(part), image("another")))
+    assert done(world, plan).error is None
+    assert registry.called("delete") == []
+    assert registry.content in held.manifests
+
+
+def test_what_nobody_needs_is_deleted_by_its_digest(world: World) -> None:
+    registry, plan = beside(world, "never")
+    assert done(world, plan).error is None
+    assert registry.called("delete") == [str(API.at(registry.content))]
+    assert registry.content not in registry.repositories[API].manifests
+
+
+def test_a_removal_that_was_begun_is_ended_by_the_next(world: World) -> None:
+    world.registry.deletes_tags = False
+    world.registry.fail("bury", "*", RegistryError("it is down"))
+    result = done(world, planned(world))
+    assert isinstance(result.error, RegistryError)
+    [left] = [tag for tag in tags(world) if world.registry.tag_of(f"{API}:{tag}") is None]
+    # an immutable tag of a version is no better
+    world.registry.fail("bury", "*", RegistryError("it is down"))
+    with pytest.raises(RegistryError):
+        world.registry.untag(API, [Tag("1.4.1")])
+    plan = planned(world, rules=PruneSpec(keep_last=100, keep=("*",)))
+    assert removed(plan) == {left, "1.4.1"}
+    assert done(world, plan).error is None
+    assert {left, "1.4.1"}.isdisjoint(tags(world))
+    assert not planned(world, rules=PruneSpec(keep_last=100)).changes
 
 
 @pytest.mark.parametrize("method", ["tags", "digest", "manifest", "created"])
@@ -256,3 +357,62 @@ def _named(text: str) -> str:
     for tag, mark in kept.items():
         text = text.replace(mark, tag)
     return text
+
+
+RELEASE = """\
+version: 1
+project: shop
+registries: {main: main.example/shop}
+defaults: {push_to: [main]}
+images: {api: {context: api}}
+"""
+
+
+def released() -> World:
+    found = World(RELEASE, {"api/Dockerfile": "FROM busybox\nCOPY f f\n", "api/f": "x"})
+    found.registry.deletes_tags = False
+    assert found.release().error is None
+    return found
+
+
+def bury(world: World, *names: str) -> None:
+    """Leave tags as a removal does that is killed between its two halves."""
+    for name in names:
+        world.registry.fail("bury", "*", RegistryError("killed"))
+        with pytest.raises(RegistryError, match="killed"):
+            world.registry.untag(API, [Tag(name)])
+
+
+def test_a_release_after_a_killed_pruning_publishes_an_image() -> None:
+    world = released()
+    [own] = [tag for tag in tags(world) if re.fullmatch("fp-[0-9a-f]{16}", tag)]
+    bury(world, own)
+    world.source = released_at("1.4.3")
+    assert world.release().error is None
+    for tag in ("1.4.3", "1.4", "latest", own):
+        labels = world.registry.labels(API.tagged(tag))
+        assert labels is not None
+        assert labels["dev.releaser.image"] == "shop/api"
+    digests = {world.registry.tag_of(f"{API}:{tag}") for tag in ("1.4.3", "1.4", "latest", own)}
+    assert len(digests) == 1
+
+
+def test_a_version_whose_removal_was_begun_is_missing_and_is_written_anew() -> None:
+    world = released()
+    content = world.registry.tag_of(f"{API}:1.4.2")
+    bury(world, "1.4.2")
+    found = verify(world.project, world.adapters, Check(version="1.4.2"))
+    assert [(one.what, one.where) for one in found.differences] == [("missing", f"{API}:1.4.2")]
+    assert world.release().error is None
+    assert world.registry.tag_of(f"{API}:1.4.2") == content
+
+
+def test_a_pruning_that_is_killed_between_a_plan_and_its_release() -> None:
+    world = released()
+    [own] = [tag for tag in tags(world) if re.fullmatch("fp-[0-9a-f]{16}", tag)]
+    content = world.registry.tag_of(f"{API}:1.4.2")
+    world.source = released_at("1.4.3")
+    prepared = world.prepare()
+    bury(world, own)
+    assert world.run(prepared).error is None
+    assert world.registry.tag_of(f"{API}:1.4.3") == content

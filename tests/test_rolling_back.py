@@ -15,8 +15,9 @@ from releaser.core.facts import SourceFacts
 from releaser.core.oci import Repository
 from releaser.core.past_run import PastRun
 from releaser.core.plan import TagAction
-from releaser.core.rollback import GoBack, Restore, Rollback, Undo, Wish, Withdraw
+from releaser.core.rollback import Rollback
 from releaser.core.version import Version
+from releaser.core.wish import GoBack, Restore, Undo, Wish, Withdraw
 from releaser.core.withdrawal import Withdrawal, Withdrawals, withdrawal_reference
 from releaser.errors import PlanError, RegistryError, SpecError, UnknownError
 from releaser.executor import Limits
@@ -218,6 +219,25 @@ def test_the_tags_command_says_so(world: World) -> None:
     assert said == dict.fromkeys(("1.5", "1", "latest"), "1.5.0 was rolled back")
 
 
+def test_floating_tags_that_are_no_lines_are_listed(world: World) -> None:
+    world.spec = SPEC.replace('"{{branch}}"]', "latest-b, other]")
+    release(world, "1.6.0")
+    world.registry.seed(f"{API}:other", image("theirs"))
+    [found] = planned(world, GoBack(version("1.5.0"))).images
+    lines = {"1.6", *named(world)}
+    [told] = [one for one in found.moves if str(one.plan.reference.tag) not in lines]
+    assert (str(told.plan.reference), told.plan.action) == (f"{API}:latest-b", TagAction.KEEP)
+    assert told.plan.reason == "1.6.0 is there, and it is no line: promote a version to it"
+    rolled_back(world, GoBack(version("1.5.0")))
+    tags = world.registry.repositories[REPOSITORY].tags
+    assert tags["latest-b"] == tags["1.6.0"] != tags["latest"]
+    # what the lines are at is the same content now: nothing is wrong with the tag
+    world.source = at("1.5.1")
+    assert world.release().error is None
+    moves = planned(world, Withdraw((version("1.6.0"),))).images[0].moves
+    assert "latest-b" not in {str(one.plan.reference.tag) for one in moves}
+
+
 def test_verification_agrees(world: World) -> None:
     for wish in (GoBack(version("1.4.1")), Restore((version("1.4.2"),))):
         rolled_back(world, wish)
@@ -251,10 +271,7 @@ def test_what_has_moved_since_is_left_alone(world: World) -> None:
     plan = planned(world, undo(report))
     [found] = plan.images
     reasons = {str(one.plan.reference.tag): one.plan.reason for one in found.moves}
-    assert reasons == {
-        "1.6": "there was nothing before",
-        **dict.fromkeys(("1", "latest", "main"), "it has moved since"),
-    }
+    assert reasons == {**dict.fromkeys(("1.6", "1", "latest"), ""), "main": "it has moved since"}
     rolled_back(world, undo(report))
     assert named(world)["latest"] == "1.6.1"
 
@@ -278,6 +295,56 @@ def test_a_report_of_other_images(world: World) -> None:
     report["images"][0]["name"] = "other"
     with pytest.raises(SpecError, match="about none of these images"):
         planned(world, undo(report))
+
+
+def test_lines_do_not_go_back_to_what_was_withdrawn(world: World) -> None:
+    release(world, "1.6.0")
+    report = release(world, "1.6.1")
+    rolled_back(world, Withdraw((version("1.6.0"),)))
+    rolled_back(world, undo(report))
+    assert named(world)["latest"] == named(world)["1"] == "1.5.0"
+    assert verify(world.project, world.adapters, Check(version="1.6.1")).differences == ()
+
+
+def test_lines_do_not_go_back_past_a_version_that_stays(world: World) -> None:
+    report = release(world, "1.6.0")
+    world.source = at("1.6.1")
+    assert world.release().error is None  # the same content
+    rolled_back(world, undo(report))
+    assert withdrawn(world) == ["1.6.0"]
+    tags = world.registry.repositories[REPOSITORY].tags
+    assert tags["latest"] == tags["1.6"] == tags["1.6.1"]
+
+
+def test_a_run_that_did_nothing_has_nothing_to_undo(world: World) -> None:
+    before = dict(world.registry.repositories[REPOSITORY].tags)
+    report = release(world, "1.5.0")
+    with pytest.raises(PlanError, match="there is nothing to undo") as caught:
+        planned(world, undo(report))
+    assert (caught.value.hint or "").startswith("releaser rollback --withdraw 1.5.0 ")
+    assert world.registry.repositories[REPOSITORY].tags == before
+
+
+def test_a_run_that_moved_a_branch_alone_is_undone_by_that(world: World) -> None:
+    world.files["/project/api/f"] = "next"
+    world.source = SourceFacts(commit="c" * 40, branch="main")
+    prepared = world.prepare()
+    report = as_json(Run("release", True, prepared.plan, world.run(prepared)))
+    assert named(world) == {**BEFORE, "main": "?"}
+    [found] = planned(world, undo(report)).images
+    reasons = {str(one.plan.reference.tag): one.plan.reason for one in found.moves}
+    assert reasons["main"] == "until the next run that gives this tag"
+    rolled_back(world, undo(report))
+    assert (named(world), withdrawn(world)) == (BEFORE, [])
+
+
+def test_what_a_report_says_of_a_version_that_is_gone_counts_for_nothing(world: World) -> None:
+    report = release(world, "1.6.0")
+    for tag in ("1.6.0", "1.6", "1", "latest"):
+        del world.registry.repositories[REPOSITORY].tags[tag]
+    rolled_back(world, undo(report))
+    assert withdrawn(world) == []
+    assert named(world)["main"] == "1.5.0"
 
 
 # -- what must not happen
@@ -345,11 +412,11 @@ def test_a_rollback_that_comes_while_a_release_writes_keeps_the_lines(world: Wor
 
 def test_a_tag_that_moves_meanwhile_is_not_undone(world: World) -> None:
     plan = planned(world, undo(release(world, "1.6.0")))
-    world.registry.seed(f"{API}:latest", image("theirs"))
+    world.registry.seed(f"{API}:main", image("theirs"))
     result = done(world, plan)
     assert result.error is not None
     assert "moved by another release meanwhile" in str(result.error)
-    assert named(world)["latest"] == "?"
+    assert named(world)["main"] == "?"
 
 
 def test_a_line_without_any_version_left_is_no_difference(world: World) -> None:

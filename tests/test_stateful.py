@@ -21,11 +21,11 @@ from hypothesis.stateful import (
 
 from releaser.core.events import RunResult
 from releaser.core.promotion import Destinations
-from releaser.core.rollback import GoBack, Restore, Wish, Withdraw
 from releaser.core.spec import PruneSpec
 from releaser.core.version import Version
+from releaser.core.wish import GoBack, Restore, Wish, Withdraw
 from releaser.core.withdrawal import Withdrawals, withdrawal_reference
-from releaser.errors import RegistryError
+from releaser.errors import PlanError, RegistryError
 from releaser.executor import Limits
 from releaser.pipeline import (
     Promoting,
@@ -185,7 +185,8 @@ class Publishing(Ledger, RuleBasedStateMachine):
     @rule(registry=st.sampled_from(["main", "main", "prod"]), which=some,
           kind=st.sampled_from([GoBack, Withdraw, Restore]))  # fmt: skip
     def roll_back(self, registry: str, which: int, kind: type) -> None:
-        there = [one for one in self.everywhere(registry) if not one.prerelease]
+        out = self.everywhere(registry) if kind is GoBack else sorted(self.anywhere(registry))
+        there = [one for one in out if not one.prerelease]
         if not there:
             return
         version = there[which % len(there)]
@@ -196,7 +197,7 @@ class Publishing(Ledger, RuleBasedStateMachine):
         assert result.error is None, result.error
         for name in IMAGES:
             gone = self.withdrawn.setdefault((registry, name), set())
-            about = self.follow(gone, wish, version, self.out(registry, name))
+            about = self.follow(gone, wish, version, self.anywhere(registry))
             self.settled(registry, about, own=False)
         again = plan_rollback(self.world.project, self.world.adapters, request)
         assert not again.changes
@@ -207,14 +208,17 @@ class Publishing(Ledger, RuleBasedStateMachine):
         there = self.everywhere("main")
         version = there[which % len(there)]
         request = Promoting(str(version), Destinations(("prod",), ()), source="main")
+        if any(version in self.withdrawn.get(("main", name), ()) for name in IMAGES):
+            before = self.registry.named()
+            with pytest.raises(PlanError, match="was rolled back in main"):
+                plan_promotion(self.world.project, self.world.adapters, request)
+            assert self.registry.named() == before
+            return
         plan = plan_promotion(self.world.project, self.world.adapters, request)
         result = promote(plan, self.world.adapters, self.world.heard, Limits())
         assert result.error is None, result.error
         self.settled("prod", [version])
         for name in IMAGES:
-            if version in self.withdrawn.get(("main", name), ()):  # it moves no line there either
-                place = repository("prod", name)
-                self.disturbed |= {f"{place}:{line}" for line in lines_of(version)}
             full = self.tags("prod", name)[str(version)]
             assert full == self.tags("main", name)[str(version)]
         assert not plan_promotion(self.world.project, self.world.adapters, request).changes

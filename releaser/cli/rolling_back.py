@@ -12,10 +12,12 @@ from releaser.cli.carrying import Carrying, carried_out, carrying
 from releaser.cli.compose import adapters, load_project
 from releaser.cli.options import DataFormat
 from releaser.cli.reporting import read_bounded
+from releaser.cli.secrecy import redactor
 from releaser.cli.signals import handled
 from releaser.core.past_run import MAX_BYTES, PastRun
-from releaser.core.rollback import GoBack, Restore, Rollback, Undo, Wish, Withdraw
+from releaser.core.rollback import Rollback
 from releaser.core.version import Version
+from releaser.core.wish import GoBack, Restore, Undo, Wish, Withdraw
 from releaser.errors import SpecError
 from releaser.pipeline import RollingBack, plan_rollback, refuse_rollback
 from releaser.pipeline import rollback as run_rollback
@@ -70,7 +72,9 @@ def rollback(
     with handled() as signals, carrying(record, None):
         project = load_project(file, var, profile)
         world = adapters(project)
-        request = RollingBack(wish, tuple(images or ()), tuple(registry or ()), reason)
+        # the reason stays in the registry, where everybody who pulls can read it
+        said = redactor().hide(reason)
+        request = RollingBack(wish, tuple(images or ()), tuple(registry or ()), said)
         plan = record.planned(plan_rollback(project, world, request))
         refuse_rollback(plan)
         if not dry_run and plan.changes:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from releaser.core.oci import Digest, Manifest, Repository, Tag
+from releaser.core.placeholder import is_placeholder
 from releaser.core.plan import PlannedStep
 from releaser.core.spec import PruneSpec, Spec, seconds_of
 from releaser.core.steps import Removal, RemoveStep
@@ -22,6 +23,10 @@ AT_ONCE = 25
 """How many images one step removes the tags of."""
 
 ATTACHED = "attached to what is kept"
+BEGUN = "its removal was begun and not ended"
+_MOVING = frozenset({Kind.OTHER, Kind.OWN})
+"""Tags that may name something else at any moment: lines, branches, whatever is not known."""
+
 _ALWAYS = {
     Kind.VERSION: "a full version",
     Kind.OWN: "kept by releaser for itself",
@@ -62,14 +67,13 @@ class Shelf:
     """A repository of images: what its tags name, the manifests behind them and the indexes below,
     and when they were made (in seconds since 1970), where that is known.
 
-    ``listed`` are all of its tags, also those that named nothing when they were asked for.
+    A tag whose removal was begun and not ended names its placeholder.
     """
 
     registry: str
     repository: Repository
     images: tuple[str, ...]
     tags: Mapping[Tag, Digest]
-    listed: frozenset[str] = frozenset()
     manifests: Mapping[Digest, Manifest] = field(default_factory=dict)
     created: Mapping[Digest, int] = field(default_factory=dict)
 
@@ -137,7 +141,7 @@ def undated(spec: Spec, shelf: Shelf) -> tuple[Digest, ...]:
     """The digests whose age may matter: those that only tags name that may go."""
     around = spellings(spec, shelf.images)
     kinds: dict[Digest, set[Kind]] = {}
-    for tag, digest in shelf.tags.items():
+    for tag, digest in _whole(shelf).tags.items():
         kinds.setdefault(digest, set()).add(kind_of(str(tag), around)[0])
     may_go = {Kind.FINGERPRINT, Kind.PRERELEASE, Kind.COMMIT, Kind.ATTACHED}
     return tuple(
@@ -149,10 +153,23 @@ def undated(spec: Spec, shelf: Shelf) -> tuple[Digest, ...]:
 
 def prune_shelf(spec: Spec, shelf: Shelf, rules: Rules, now: int) -> ShelfPruning:
     """What becomes of each tag of a repository, at a time in seconds since 1970."""
-    verdicts = _with_attached(shelf, _Judge(spec, shelf, rules, now).verdicts())
-    needed = _needed(shelf, verdicts.values())
+    whole = _whole(shelf)
+    verdicts = _with_attached(whole, _Judge(spec, whole, rules, now).verdicts())
+    needed = _needed(whole, verdicts.values())
     gone = {one.digest for one in verdicts.values() if one.removed} - needed
+    around = spellings(spec, shelf.images)
+    for tag, digest in shelf.tags.items():
+        if tag not in whole.tags:
+            kind = kind_of(str(tag), around)[0]
+            verdicts[tag] = Verdict(tag, digest, kind, removed=True, reason=BEGUN)
     return ShelfPruning(shelf, tuple(verdicts[tag] for tag in sorted(verdicts)), frozenset(gone))
+
+
+def _whole(shelf: Shelf) -> Shelf:
+    """The repository without the tags whose removal was begun: no rule is about these."""
+    named = shelf.tags.items()
+    kept = {t: one for t, one in named if not is_placeholder(shelf.repository.tagged(t), one)}
+    return replace(shelf, tags=kept)
 
 
 class _Judge:
@@ -284,8 +301,9 @@ def _needed(shelf: Shelf, verdicts: Iterable[Verdict]) -> frozenset[Digest]:
 def _steps(one: ShelfPruning) -> Iterator[RemoveStep]:
     removals: Sequence[Removal] = one.removals()
     shelf = one.shelf
+    settled = frozenset(str(v.tag) for v in one.verdicts if v.kind not in _MOVING)
     for start in range(0, len(removals), AT_ONCE):
         some = tuple(removals[start : start + AT_ONCE])
         number = start // AT_ONCE + 1
         name = ", ".join(shelf.images)
-        yield RemoveStep(name, shelf.registry, shelf.repository, some, shelf.listed, number)
+        yield RemoveStep(name, shelf.registry, shelf.repository, some, settled, number)

@@ -6,71 +6,28 @@ of versions is at it. What a line is at follows from that: the highest version t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import assert_never
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from releaser.core.oci import Digest, Tag
-from releaser.core.past_run import PastImage, PastReference
-from releaser.core.places import Place
+from releaser.core.past_run import PastReference
 from releaser.core.plan import PlannedStep, ReferencePlan, TagAction
 from releaser.core.spec import Spec
 from releaser.core.steps import Line, TagKind, TagStep, WithdrawStep
-from releaser.core.tagging import WantedTag, full_tags, highest_in_line, line_of, tags_of
+from releaser.core.tagging import (
+    WantedTag,
+    full_tags,
+    highest_in_line,
+    line_of,
+    other_floating,
+    tags_of,
+)
 from releaser.core.version import Version
+from releaser.core.wish import Change, Standing
 from releaser.core.withdrawal import MAX_REASON, Withdrawal, Withdrawals, withdrawal_reference
-from releaser.errors import PlanError
 
-
-@dataclass(frozen=True, slots=True)
-class GoBack:
-    """Let lines be at ``version`` again: every higher one is withdrawn."""
-
-    version: Version
-
-
-@dataclass(frozen=True, slots=True)
-class Withdraw:
-    """Let no line be at some versions; each is then at the highest that is left."""
-
-    versions: tuple[Version, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Restore:
-    """Take back that some versions were withdrawn."""
-
-    versions: tuple[Version, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Undo:
-    """Put what a run has moved back to where it was, and withdraw the versions that it released."""
-
-    images: tuple[PastImage, ...]
-
-    def of(self, image: str) -> PastImage | None:
-        """What the run did to an image."""
-        return next((one for one in self.images if one.name == image), None)
-
-
-Wish = GoBack | Withdraw | Restore | Undo
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What a registry has of an image: the full versions, and those that were withdrawn.
-
-    ``kept`` is the digest of the list of the latter. ``named`` is what tags name, where anything;
-    ``there`` the digests of the past that are still there. Both have what :func:`asked_for` names.
-    """
-
-    place: Place
-    released: tuple[Version, ...]
-    withdrawn: Withdrawals
-    kept: Digest | None = None
-    named: Mapping[Tag, Digest] = field(default_factory=dict)
-    there: frozenset[Digest] = frozenset()
+_OTHERS = "another run released this version: --withdraw takes it out"
+_BRANCH = "until the next run that gives this tag"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,93 +112,54 @@ class LineTag:
 
 
 def withdrawals_after(
-    standing: Standing, wish: Wish, at: str = "", reason: str = ""
+    standing: Standing, change: Change, at: str = "", reason: str = ""
 ) -> Withdrawals:
-    """The versions that are withdrawn afterwards; new ones were so at a time, for a reason.
-
-    Raises:
-        PlanError: a version is not in the registry.
-    """
-    before, image = standing.withdrawn, standing.place.image
-    out: tuple[Version, ...] = ()
-    back: tuple[Version, ...] = ()
-    match wish:
-        case GoBack(version):
-            _must_be_out(standing, [version])
-            out = tuple(one for one in standing.released if one > version)
-            back = (version,)
-        case Withdraw(versions):
-            _must_be_out(standing, versions)
-            out = versions
-        case Restore(versions):
-            _must_be_out(standing, versions)
-            back = versions
-        case Undo():
-            past = wish.of(image)
-            out = tuple(one for one in standing.released if past and one == past.version)
-        case _:
-            assert_never(wish)
-    more = [Withdrawal(one, at, reason[:MAX_REASON]) for one in out]
-    return before.adding(more).without(back)
+    """The versions that are withdrawn afterwards; new ones were so at a time, for a reason."""
+    more = [Withdrawal(one, at, reason[:MAX_REASON]) for one in change.out]
+    return standing.withdrawn.adding(more).without(change.back)
 
 
-def lines(spec: Spec, standing: Standing, wish: Wish) -> tuple[LineTag, ...]:
-    """The lines that a wish is about, and the version that each is to be at.
-
-    Raises:
-        PlanError: see :func:`withdrawals_after`.
-    """
-    if isinstance(wish, Undo):
-        return ()
-    image = standing.place.image
-    after = withdrawals_after(standing, wish).versions
+def lines(spec: Spec, standing: Standing, change: Change) -> tuple[LineTag, ...]:
+    """The lines that a change is about, and the version that each is to be at."""
+    after = withdrawals_after(standing, change).versions
     found: dict[Tag, LineTag] = {}
-    for version in _about(standing, wish):
-        for wanted in tags_of(spec, image, version):
+    for version in change.about:
+        for wanted in tags_of(spec, standing.place.image, version):
             if wanted.is_line:
                 version_after = highest_in_line(wanted, standing.released, after)
                 found.setdefault(wanted.tag, LineTag(wanted, version_after))
     return tuple(sorted(found.values(), key=lambda line: line.wanted.width))
 
 
-def asked_for(spec: Spec, standing: Standing, wish: Wish) -> tuple[Tag, ...]:
+def asked_for(spec: Spec, standing: Standing, change: Change) -> tuple[Tag, ...]:
     """The tags whose digests a plan needs to know."""
     image = standing.place.image
     found: dict[Tag, None] = {}
-    for line in lines(spec, standing, wish):
+    for line in lines(spec, standing, change):
         found[line.wanted.tag] = None
         if line.version is not None:
             found.update(dict.fromkeys(_full(spec, image, line.version)))
-    for past in past_references(standing, wish):
-        if past.reference.tag is not None:
-            found[past.reference.tag] = None
+    for version in change.out:
+        others = [one.tag for one in other_floating(spec, image, version)]
+        found.update(dict.fromkeys((*_full(spec, image, version), *others)))
+    found.update((one.wanted.tag, None) for one in _left_lines(spec, standing, change))
+    found.update((one.reference.tag, None) for one in change.moved if one.reference.tag)
     return tuple(found)
 
 
-def past_references(standing: Standing, wish: Wish) -> tuple[PastReference, ...]:
-    """What a run that is undone has moved in a registry: tags that may move."""
-    past = wish.of(standing.place.image) if isinstance(wish, Undo) else None
-    return tuple(
-        one
-        for one in (past.references if past else ())
-        if one.written
-        and one.kind is TagKind.FLOATING
-        and one.reference.repository == standing.place.repository
-    )
-
-
 def roll_back(
-    spec: Spec, standing: Standing, wish: Wish, at: str, reason: str = ""
+    spec: Spec, standing: Standing, change: Change, at: str, reason: str = ""
 ) -> ImageRollback:
-    """What happens to an image in a registry.
-
-    Raises:
-        PlanError: a version is not in the registry.
-    """
+    """What happens to an image in a registry."""
     before = standing.withdrawn
-    after = withdrawals_after(standing, wish, at, reason)
-    moves = [_line_move(spec, standing, line) for line in lines(spec, standing, wish)]
-    moves += [_past_move(standing, one) for one in past_references(standing, wish)]
+    after = withdrawals_after(standing, change, at, reason)
+    found = [_line_move(spec, standing, line) for line in lines(spec, standing, change)]
+    moves = [one for one in found if one.digest is not None or one.plan.before is not None]
+    moves += [_past_move(standing, one) for one in change.moved]
+    moves += [
+        _staying(standing, one.wanted, _OTHERS) for one in _left_lines(spec, standing, change)
+    ]
+    moves += _other_moves(spec, standing, change, moves)
     return ImageRollback(
         standing,
         tuple(sorted(after.versions - before.versions)),
@@ -251,27 +169,39 @@ def roll_back(
     )
 
 
-def _about(standing: Standing, wish: GoBack | Withdraw | Restore) -> Iterable[Version]:
-    """The versions whose lines may move, the highest first."""
-    match wish:
-        case GoBack(version):
-            return [one for one in reversed(standing.released) if one >= version]
-        case Withdraw(versions) | Restore(versions):
-            return sorted(versions, reverse=True)
-        case _:
-            assert_never(wish)
+def _left_lines(spec: Spec, standing: Standing, change: Change) -> list[LineTag]:
+    """The lines of the version that another run released than the one that is undone."""
+    if change.others is None:
+        return []
+    taken = {one.wanted.tag for one in lines(spec, standing, change)}
+    wanted = tags_of(spec, standing.place.image, change.others)
+    left = [one for one in wanted if one.is_line and one.tag not in taken]
+    return [LineTag(one, change.others) for one in left]
 
 
-def _must_be_out(standing: Standing, versions: Iterable[Version]) -> None:
-    for version in versions:
-        if version not in standing.released:
-            place = standing.place
-            known = [str(one) for one in standing.released[-5:]]
-            raise PlanError(
-                f'{version} of image "{place.image}" is not in {place.registry}',
-                details=(("there", ", ".join(known) or "no full version"),),
-                hint="nothing was changed: name a version that is there, or images that have it",
-            )
+def _other_moves(
+    spec: Spec, standing: Standing, change: Change, moves: Iterable[Moved]
+) -> list[Moved]:
+    """Floating tags that are no lines and stay at what is withdrawn: told, since nobody moves them.
+
+    What a line is to be at is not withdrawn, even if a version that is has the same content.
+    """
+    image, named = standing.place.image, standing.named
+    known = {one.plan.reference.tag for one in moves}
+    good = {one.digest for one in moves}
+    found: dict[Tag, Moved] = {}
+    for version in change.out:
+        gone = {named[tag] for tag in _full(spec, image, version) if tag in named} - good
+        for one in other_floating(spec, image, version):
+            if named.get(one.tag) in gone and one.tag not in known:
+                reason = f"{version} is there, and it is no line: promote a version to it"
+                found.setdefault(one.tag, _staying(standing, one, reason))
+    return list(found.values())
+
+
+def _staying(standing: Standing, wanted: WantedTag, reason: str) -> Moved:
+    plan = _plan(standing, wanted.tag, TagAction.KEEP, reason)
+    return Moved(plan, plan.before, wanted.width)
 
 
 def _full(spec: Spec, image: str, version: Version) -> tuple[Tag, ...]:
@@ -302,11 +232,11 @@ def _line_move(spec: Spec, standing: Standing, line: LineTag) -> Moved:
 def _past_move(standing: Standing, past: PastReference) -> Moved:
     tag = past.reference.tag or Tag("latest")
     now = standing.named.get(tag)
-    action, reason = TagAction.MOVE, ""
+    action, reason = TagAction.MOVE, _BRANCH
     if past.before is None:
         action, reason = TagAction.KEEP, "there was nothing before"
     elif now == past.before:
-        action = TagAction.KEEP
+        action, reason = TagAction.KEEP, ""
     elif now != past.digest:
         action, reason = TagAction.KEEP, "it has moved since"
     elif past.before not in standing.there:

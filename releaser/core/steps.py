@@ -265,7 +265,7 @@ class Removal:
 
 @dataclass(frozen=True, slots=True)
 class RemoveStep:
-    """Tags to remove from a repository; ``listed`` are all that it was seen to have.
+    """Tags to remove from a repository; ``settled`` are those of its tags that never move.
 
     ``number`` tells the steps of a repository from one another.
     """
@@ -274,7 +274,7 @@ class RemoveStep:
     registry: str
     repository: Repository
     removals: tuple[Removal, ...]
-    listed: frozenset[str] = field(repr=False)
+    settled: frozenset[str] = field(repr=False)
     number: int = 1
 
     @property

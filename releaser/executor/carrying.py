@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from releaser.core.oci import Digest, Reference, Repository
-from releaser.core.steps import AttachStep, CopyStep, RemoveStep, WithdrawStep
-from releaser.errors import RegistryError, StepError
+from releaser.core.oci import Digest, Manifest, Reference, Repository
+from releaser.core.placeholder import is_placeholder
+from releaser.core.steps import AttachStep, CopyStep, Removal, RemoveStep, WithdrawStep
+from releaser.errors import RegistryError, StepError, UnknownError
 from releaser.executor.journaled import Journaled
 from releaser.interfaces import Registry
 
@@ -109,20 +110,48 @@ def remove(registry: Registry, journaled: Journaled, step: RemoveStep) -> None:
 
     Raises:
         StepError: one of them names something else by now.
+        UnknownError: a tag that should have stayed went with what a deleted one had named.
     """
     repository = step.repository
-    new = [tag for tag in registry.tags(repository) if tag not in step.listed]
-    saved = {registry.digest(repository.tagged(tag)) for tag in new}
     for one in step.removals:
         there = [tag for tag in one.tags if _is_still(registry, repository.tagged(tag), one.digest)]
-        spare = one.digest if one.spare and one.digest not in saved else None
         if there:
             with journaled.writing(step.key, repository.tagged(there[0]), one.digest, None):
-                registry.untag(repository, there, spare=spare)
+                if registry.untag(repository, there) and one.spare:
+                    _delete(registry, step, one)
+
+
+def _delete(registry: Registry, step: RemoveStep, one: Removal) -> None:
+    """Delete what no tag names any more, by its digest, with which every tag of it goes.
+
+    Nothing in a registry compares and deletes at once: between the last look and the deletion
+    there must be nothing else.
+    """
+    repository = step.repository
+    own = frozenset(map(str, one.tags))
+    looked = [tag for tag in registry.tags(repository) if tag not in step.settled or tag in own]
+    there = {tag: registry.manifest(repository.tagged(tag)) for tag in looked}
+    if any(found is not None and _needs(found, one.digest) for found in there.values()):
+        return
+    registry.delete(repository, one.digest)
+    listed = frozenset(registry.tags(repository))
+    gone = [tag for tag, found in there.items() if found is not None and tag not in listed]
+    if gone:
+        raise UnknownError(
+            f"{len(gone)} tags are gone that were there before {repository.at(one.digest)} went",
+            details=[("gone", str(repository.tagged(tag))) for tag in gone[:20]],
+            hint="a release may have run beside this: run it again, and prune when none runs",
+        )
+
+
+def _needs(found: Manifest, digest: Digest) -> bool:
+    return digest in {found.digest, found.subject, *found.children}
 
 
 def _is_still(registry: Registry, reference: Reference, digest: Digest) -> bool:
     now = registry.digest(reference)
+    if now is None and is_placeholder(reference, digest):
+        return True  # what an earlier removal left; it is not told from nothing otherwise
     if now not in {None, digest}:
         raise StepError(
             f"{reference} was moved by a release meanwhile",

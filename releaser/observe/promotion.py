@@ -81,21 +81,26 @@ class _Origin:
         digest = self._registry.digest(reference) if reference else None
         if reference is None or digest is None:
             return None
+        gone = _withdrawn(self._registry, self._place, self._tags)
         return Origin(
             self._place.image,
             self._place.registry,
             reference,
             digest,
-            version_asked(asked) or self._version(digest),
+            version_asked(asked) or self._version(digest, gone),
             self._fingerprint(digest) if whole else None,
             self._attached(digest) if whole else (),
-            _withdrawn(self._registry, self._place, self._tags),
+            gone,
         )
 
-    def _version(self, digest: Digest) -> Version | None:
-        """The highest full version that is the same image: what ``latest`` is."""
+    def _version(self, digest: Digest, gone: frozenset[Version]) -> Version | None:
+        """The highest full version that is the same image: what ``latest`` is.
+
+        One that was rolled back (``gone``) is it only where no other is.
+        """
         released = versions_among(self._tags, self._spec, self._place.image)
-        for some in (released[-1:], released[:-1]):
+        left = [one for one in released if one not in gone]
+        for some in (left[-1:], left[:-1], [one for one in released if one in gone]):
             digests = concurrently(self._digest_of, some)
             same = [one for one, its in zip(some, digests, strict=True) if its == digest]
             if same:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from releaser.core.oci import Digest, Manifest, Repository, Tag
+from releaser.core.placeholder import placeholder
 from releaser.core.pruning import Shelf, undated
 from releaser.core.spec import Spec
 from releaser.errors import RegistryError
@@ -26,15 +27,22 @@ def shelf(
         UnknownError: it would not say.
     """
     try:
-        listed = registry.tags(repository)
-        tags = [Tag(tag) for tag in listed]
+        tags = [Tag(tag) for tag in registry.tags(repository)]
         digests = concurrently(lambda tag: registry.digest(repository.tagged(tag)), tags)
         named = {tag: one for tag, one in zip(tags, digests, strict=True) if one is not None}
+        named |= _begun(registry, repository, [tag for tag in tags if tag not in named])
         manifests = _manifests(registry, repository, tuple(dict.fromkeys(named.values())))
-        found = Shelf(name, repository, tuple(images), named, frozenset(listed), manifests)
+        found = Shelf(name, repository, tuple(images), named, manifests)
         return replace(found, created=_created(registry, repository, undated(spec, found)))
     except RegistryError as error:
         raise unknown(str(repository), error) from error
+
+
+def _begun(registry: Registry, repository: Repository, silent: Sequence[Tag]) -> dict[Tag, Digest]:
+    """The placeholders of the tags that are listed and name nothing, where there are any."""
+    made = [placeholder(tag).digest for tag in silent]
+    there = concurrently(lambda one: registry.digest(repository.at(one)), made)
+    return {tag: one for tag, one in zip(silent, there, strict=True) if one is not None}
 
 
 def _manifests(

@@ -40,7 +40,7 @@ def plan_promotion(project: Project, adapters: Adapters, request: Promoting) -> 
 
     Raises:
         SpecError: a name matches nothing, or a tag would be misleading.
-        PlanError: an image is not there to be promoted.
+        PlanError: an image is not there to be promoted, or was rolled back there.
         SetupError, UnknownError: a registry cannot be asked, or would not say.
     """
     spec = project.spec
@@ -57,6 +57,9 @@ def plan_promotion(project: Project, adapters: Adapters, request: Promoting) -> 
     if missing:
         raise _not_there(missing, request.asked)
     origins = [one for one in found if one is not None]
+    gone = [one for one in origins if one.version in one.withdrawn]
+    if gone:
+        raise _rolled_back(gone)
     images = concurrently(lambda one: _promotion(spec, adapters, one, request), origins)
     return Promotion(spec.project, request.asked, tuple(images))
 
@@ -124,6 +127,16 @@ def _not_there(missing: Sequence[Place], asked: str) -> PlanError:
         f'"{asked}" of image "{first.image}" is not in {first.registry}{more}',
         details=[("missing", f"{one.repository}:{asked}") for one in missing[:20]],
         hint="nothing was written: name the images that have it",
+    )
+
+
+def _rolled_back(gone: Sequence[Origin]) -> PlanError:
+    first = gone[0]
+    more = f" (and {len(gone) - 1} more images)" if len(gone) > 1 else ""
+    return PlanError(
+        f'{first.version} of image "{first.image}" was rolled back in {first.registry}{more}',
+        details=[("rolled back", f"{one.reference.repository}:{one.version}") for one in gone[:20]],
+        hint=f"releaser rollback --restore {first.version}",
     )
 
 

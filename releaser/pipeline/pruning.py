@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from releaser.core.events import RunResult
-from releaser.core.oci import Digest, Reference, Repository
+from releaser.core.oci import Digest, Reference, Repository, Tag
 from releaser.core.places import Place, places
 from releaser.core.plan import Mode, Plan
 from releaser.core.pruning import Pruning, Rules, ShelfPruning, prune_shelf
 from releaser.core.spec import KEEP_NOTHING_SAID, PruneSpec, Spec
-from releaser.errors import RegistryError, ReleaserError
+from releaser.errors import InterruptedRunError, RegistryError, ReleaserError, UnknownError
 from releaser.executor import Doers, Limits, Stop, execute
 from releaser.interfaces import Listener, Registry
 from releaser.observe import concurrently, shelf, unknown
@@ -58,15 +58,19 @@ def prune(
 
     Raises:
         SetupError: a registry does not delete, or does not let us; nothing was removed.
+        RegistryError: one would not list its tags; nothing was removed.
     """
     registry = adapters.registry
     shelves = {one.shelf.repository for one in plan.shelves if one.removed}
     raise_first(problems(registry.check_delete, shelves))
+    before = {repository: frozenset(registry.tags(repository)) for repository in shelves}
     steps = plan.steps()
     run = Plan(plan.project, None, Mode.PUBLISH, (), steps)
     result = execute(run, Doers(registry, journal=adapters.journal), listener, limits, stop)
     error = outcome_error(run, result)
-    return RunResult(result.records, error or _loss(registry, plan))
+    if not isinstance(error, InterruptedRunError | UnknownError):
+        error = _loss(registry, plan, before) or error
+    return RunResult(result.records, error)
 
 
 def _rules(spec: PruneSpec, asked: PruneSpec) -> Rules:
@@ -90,23 +94,34 @@ def _shared(spec: Spec, found: Iterable[Place]) -> dict[tuple[str, Repository], 
     }
 
 
-def _loss(registry: Registry, plan: Pruning) -> ReleaserError | None:
-    """What is wrong with what should have stayed, if anything is."""
+def _loss(
+    registry: Registry, plan: Pruning, before: Mapping[Repository, frozenset[str]]
+) -> ReleaserError | None:
+    """What is wrong with what should have stayed, if anything is.
+
+    ``before`` are the tags that were there when the first one was to be removed.
+    """
+    shelves = [one for one in plan.shelves if one.removed]
     try:
-        lost = [pair for one in plan.shelves if one.removed for pair in _lost(registry, one)]
+        lost = [it for one in shelves for it in _lost(registry, one, before[one.shelf.repository])]
     except ReleaserError as error:
         return error
     if not lost:
         return None
-    return RegistryError(
+    return UnknownError(
         f"{len(lost)} tags that should have stayed are gone",
-        details=[(str(reference), f"was {digest}") for reference, digest in lost[:20]],
-        hint="look who else removes tags there: releaser has not",
+        details=[(str(tag), f"was {digest or 'not looked at'}") for tag, digest in lost[:20]],
+        hint="a release beside this, or somebody else who removes tags: release them again",
     )
 
 
-def _lost(registry: Registry, one: ShelfPruning) -> list[tuple[Reference, Digest]]:
-    """The tags that should have stayed and are gone; siblings of what went are asked for."""
+def _lost(
+    registry: Registry, one: ShelfPruning, before: frozenset[str]
+) -> list[tuple[Reference, Digest | None]]:
+    """The tags that should have stayed and are gone; siblings of what went are asked for.
+
+    Those that are new since the plan are among them, without a digest.
+    """
     repository = one.shelf.repository
     touched = {verdict.digest for verdict in one.removed}
     try:
@@ -116,5 +131,6 @@ def _lost(registry: Registry, one: ShelfPruning) -> list[tuple[Reference, Digest
     except RegistryError as error:
         raise unknown(str(repository), error) from error
     gone = {tag for tag, now in zip(asked, digests, strict=True) if now is None}
-    gone |= {tag for tag in one.kept if str(tag) not in listed}
-    return [(repository.tagged(tag), one.kept[tag]) for tag in sorted(gone)]
+    stay = set(map(str, one.kept)) | before - {str(verdict.tag) for verdict in one.removed}
+    gone |= {Tag(tag) for tag in stay - listed}
+    return [(repository.tagged(tag), one.kept.get(tag)) for tag in sorted(gone)]

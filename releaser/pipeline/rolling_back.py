@@ -7,22 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from releaser.core.events import RunResult
-from releaser.core.oci import Tag
 from releaser.core.places import Place, places
 from releaser.core.plan import PlannedStep
-from releaser.core.rollback import (
-    ImageRollback,
-    Rollback,
-    Standing,
-    Undo,
-    Wish,
-    asked_for,
-    past_references,
-    roll_back,
-)
+from releaser.core.rollback import ImageRollback, Rollback, asked_for, roll_back
 from releaser.core.spec import Spec
 from releaser.core.steps import TagStep
 from releaser.core.tagging import versions_among
+from releaser.core.wish import Change, Standing, Undo, Wish, changes
 from releaser.core.withdrawal import Withdrawals, withdrawal_reference
 from releaser.errors import PlanError, RegistryError, SpecError
 from releaser.executor import Limits, Stop
@@ -47,7 +38,7 @@ def plan_rollback(project: Project, adapters: Adapters, request: RollingBack) ->
 
     Raises:
         SpecError: a name matches nothing.
-        PlanError: a version is not there.
+        PlanError: a version is not there, or a report has nothing to undo.
         SetupError, UnknownError: a registry cannot be asked, or would not say.
     """
     spec, wish = project.spec, request.wish
@@ -55,8 +46,13 @@ def plan_rollback(project: Project, adapters: Adapters, request: RollingBack) ->
     found = places(spec, request.images, request.registries)
     if isinstance(wish, Undo):
         found = _of_run(found, wish, request)
-    standings = concurrently(lambda place: _standing(adapters.registry, spec, place, wish), found)
-    images = (roll_back(spec, one, wish, at, request.reason) for one in standings)
+    standings = concurrently(lambda place: _standing(adapters.registry, spec, place), found)
+    pairs = list(zip(standings, changes(spec, standings, wish), strict=True))
+    known = concurrently(lambda pair: _known(adapters.registry, spec, *pair), pairs)
+    images = (
+        roll_back(spec, one, change, at, request.reason)
+        for one, (_, change) in zip(known, pairs, strict=True)
+    )
     return Rollback(spec.project, tuple(images))
 
 
@@ -126,31 +122,33 @@ def _of_run(found: Sequence[Place], wish: Undo, request: RollingBack) -> tuple[P
     return there
 
 
-def _standing(registry: Registry, spec: Spec, place: Place, wish: Wish) -> Standing:
-    try:
-        return _looked(registry, spec, place, wish)
-    except RegistryError as error:
-        raise unknown(str(place.repository), error) from error
-
-
-def _looked(registry: Registry, spec: Spec, place: Place, wish: Wish) -> Standing:
+def _standing(registry: Registry, spec: Spec, place: Place) -> Standing:
+    """What is out in a place, and what was withdrawn there."""
     repository = place.repository
-    tags = registry.tags(repository)
     kept = withdrawal_reference(repository, place.image)
-    gone = withdrawals(registry, [kept], {repository: tags}).get(kept)
-    first = Standing(
-        place,
-        versions_among(tags, spec, place.image),
-        gone or Withdrawals(place.image),
-        registry.digest(kept) if str(kept.tag) in tags else None,
-    )
+    try:
+        tags = registry.tags(repository)
+        gone = withdrawals(registry, [kept], {repository: tags}).get(kept)
+        return Standing(
+            place,
+            tags,
+            versions_among(tags, spec, place.image),
+            gone or Withdrawals(place.image),
+            registry.digest(kept) if str(kept.tag) in tags else None,
+        )
+    except RegistryError as error:
+        raise unknown(str(repository), error) from error
 
-    def named(tag: Tag) -> tuple[Tag, ...]:
-        return (tag,) if str(tag) in tags else ()
 
-    asked = [one for tag in asked_for(spec, first, wish) for one in named(tag)]
-    digests = concurrently(lambda tag: registry.digest(repository.tagged(tag)), asked)
-    past = {one.before for one in past_references(first, wish)} - {None}
-    there = {one for one in past if one and registry.digest(repository.at(one)) is not None}
+def _known(registry: Registry, spec: Spec, standing: Standing, change: Change) -> Standing:
+    """The same, with the digests that the plan needs."""
+    repository = standing.place.repository
+    asked = [tag for tag in asked_for(spec, standing, change) if str(tag) in standing.tags]
+    past = {one.before for one in change.moved if one.before is not None}
+    try:
+        digests = concurrently(lambda tag: registry.digest(repository.tagged(tag)), asked)
+        there = {one for one in past if registry.digest(repository.at(one)) is not None}
+    except RegistryError as error:
+        raise unknown(str(repository), error) from error
     found = {tag: one for tag, one in zip(asked, digests, strict=True) if one is not None}
-    return replace(first, named=found, there=frozenset(there))
+    return replace(standing, named=found, there=frozenset(there))

@@ -2,28 +2,28 @@
 
 A registry that can delete a tag is told to (OCI distribution specification, "Deleting tags",
 end-9). Many, the distribution project's 2.8 among them, delete manifests by digest only, and with a
-manifest goes every tag that names it. There a tag is first moved to a placeholder that nothing else
-names, and that is deleted: what the tag named before, and its other tags, stay.
+manifest goes every tag that names it, one that was written a moment ago too. There a tag is first
+moved to a placeholder that nothing else names, and that is deleted: what the tag named before, and
+its other tags, stay.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import replace
 
-from releaser.core.oci import Digest, Manifest, Reference, Repository, Tag
+from releaser.core.oci import Digest, Reference, Repository, Tag
+from releaser.core.placeholder import CONTENT, EMPTY, placeholder
 from releaser.errors import RegistryError, SetupError
 from releaser.registries.authority import delete
 from releaser.registries.blobs import Uploads
 from releaser.registries.client import Ask, Client
 from releaser.registries.hosts import Endpoint
-from releaser.registries.manifests import OCI_MANIFEST, Descriptor
+from releaser.registries.manifests import Descriptor
 from releaser.registries.reading import absent, read_digest
 from releaser.registries.refusals import login_command
 from releaser.registries.transport import Answer
 
-EMPTY = "application/vnd.oci.empty.v1+json"
 NOTHING = Digest.of(b"")
 """The digest of no bytes, which are no manifest, so that no registry holds it."""
 
@@ -56,48 +56,39 @@ def check_delete(client: Client, at: Endpoint, repository: Repository) -> None:
         raise client.refused(ask, answer)
 
 
-def untag(
-    client: Client, at: Endpoint, repository: Repository, tags: Iterable[Tag], spare: Digest | None
-) -> None:
-    """Let ``tags`` name nothing. ``spare`` is the digest that they name, where it may go as well.
+def untag(client: Client, at: Endpoint, repository: Repository, tags: Iterable[Tag]) -> bool:
+    """Let ``tags`` name nothing; whether what they named is left to be deleted by its digest.
 
     :raises RegistryError: also where a tag is still there afterwards.
     """
     left = list(dict.fromkeys(tags))
     while left and _untagged(client, at, repository, left[0]):
         _gone(client, at, repository.tagged(left.pop(0)))
-    if left and spare is not None:
-        _delete(client, at, repository, str(spare))
     for tag in left:
-        if spare is None:
-            _bury(client, at, repository, tag)
+        _bury(client, at, repository, tag)
         _gone(client, at, repository.tagged(tag))
+    return bool(left)
+
+
+def delete_manifest(client: Client, at: Endpoint, repository: Repository, digest: Digest) -> None:
+    """Delete a manifest, and with it every tag that names it; that it is gone already is as good.
+
+    :raises RegistryError: where the registry refuses.
+    """
+    ask = _ask(at, repository, str(digest))
+    answer = client.call(ask)
+    if answer.status not in _DONE and not absent(answer):
+        raise client.refused(ask, answer)
 
 
 def _bury(client: Client, at: Endpoint, repository: Repository, tag: Tag) -> None:
     """Move a tag to a placeholder of its own, and delete that."""
     uploads = Uploads(client, at, repository)
-    content = b"{}"
-    blob = Descriptor(Digest.of(content), len(content), EMPTY)
-    uploads.upload(blob, content)
-    placeholder = _placeholder(blob, tag)
-    uploads.write(repository.tagged(tag), placeholder, lambda: uploads.upload(blob, content))
-    _delete(client, at, repository, str(placeholder.digest))
-
-
-def _placeholder(blob: Descriptor, tag: Tag) -> Manifest:
-    """A manifest of a tag that is removed: no other tag ever names it."""
-    entry = {"mediaType": blob.media_type, "digest": str(blob.digest), "size": blob.size}
-    document = {
-        "schemaVersion": 2,
-        "mediaType": OCI_MANIFEST,
-        "artifactType": EMPTY,
-        "config": entry,
-        "layers": [entry],
-        "annotations": {"dev.releaser.removed": str(tag)},
-    }
-    body = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
-    return Manifest(OCI_MANIFEST, body, blob.digest)
+    blob = Descriptor(Digest.of(CONTENT), len(CONTENT), EMPTY)
+    uploads.upload(blob, CONTENT)
+    made = placeholder(tag)
+    uploads.write(repository.tagged(tag), made, lambda: uploads.upload(blob, CONTENT))
+    delete_manifest(client, at, repository, made.digest)
 
 
 def _untagged(client: Client, at: Endpoint, repository: Repository, tag: Tag) -> bool:
@@ -111,14 +102,6 @@ def _untagged(client: Client, at: Endpoint, repository: Repository, tag: Tag) ->
     if answer.status in _NO_TAGS or _unsupported(client, ask, answer):
         return False
     raise client.refused(ask, answer)
-
-
-def _delete(client: Client, at: Endpoint, repository: Repository, digest: str) -> None:
-    """Delete a manifest; that it is gone already is as good."""
-    ask = _ask(at, repository, digest)
-    answer = client.call(ask)
-    if answer.status not in _DONE and not absent(answer):
-        raise client.refused(ask, answer)
 
 
 def _gone(client: Client, at: Endpoint, reference: Reference) -> None:

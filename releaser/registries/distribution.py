@@ -8,6 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from releaser.core.oci import Digest, Flaw, Manifest, Platform, Reference, Repository, Tag
+from releaser.core.placeholder import is_placeholder
 from releaser.registries.credentials import DockerConfig, Logins
 from releaser.registries.hosts import Endpoint, endpoint
 from releaser.registries.retry import Clock, Patience
@@ -83,13 +84,15 @@ class Distribution:
         """What ``reference`` names, as the registry says; ``None`` where it does not exist."""
         from releaser.registries.reading import read_digest
 
-        return read_digest(self._client, self._at(reference.repository), reference)
+        found = read_digest(self._client, self._at(reference.repository), reference)
+        return None if is_placeholder(reference, found) else found
 
     def manifest(self, reference: Reference) -> Manifest | None:
         """The bytes behind ``reference`` (at most 4 MiB), hashed and looked into."""
         from releaser.registries.reading import read_manifest
 
-        return read_manifest(self._client, self._at(reference.repository), reference)
+        found = read_manifest(self._client, self._at(reference.repository), reference)
+        return None if found and is_placeholder(reference, found.digest) else found
 
     def platforms(self, repository: Repository, manifest: Manifest) -> tuple[Platform, ...]:
         """The platforms that ``manifest`` exists for, sorted; empty where nothing tells."""
@@ -183,16 +186,20 @@ class Distribution:
 
         check_delete(self._client, self._at(repository), repository)
 
-    def untag(
-        self, repository: Repository, tags: Collection[Tag], *, spare: Digest | None = None
-    ) -> None:
-        """Let ``tags`` name nothing, by deleting them, their manifest or a placeholder.
+    def untag(self, repository: Repository, tags: Collection[Tag]) -> bool:
+        """Let ``tags`` name nothing, by deleting them or placeholders that they are moved to.
 
         :raises UnknownError: as :meth:`put`.
         """
         from releaser.registries.deleting import untag
 
-        untag(self._client, self._at(repository), repository, tags, spare)
+        return untag(self._client, self._at(repository), repository, tags)
+
+    def delete(self, repository: Repository, digest: Digest) -> None:
+        """Delete a manifest, and every tag that names it."""
+        from releaser.registries.deleting import delete_manifest
+
+        delete_manifest(self._client, self._at(repository), repository, digest)
 
     def _at(self, repository: Repository) -> Endpoint:
         return endpoint(repository.registry, self._insecure)

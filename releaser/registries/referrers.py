@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from releaser.core.oci import Digest, Manifest, Reference, Repository, referrers_tag
+from releaser.core.placeholder import is_placeholder
 from releaser.errors import RegistryError
 from releaser.registries import manifests
 from releaser.registries.authority import pull
@@ -63,6 +64,8 @@ def _list(client: Client, to: Side, subject: Digest, manifest: Manifest) -> None
         return
     place = to.repository.tagged(referrers_tag(subject))
     index = read_manifest(client, to.at, place)
+    if index is not None and is_placeholder(place, index.digest):
+        index = None
     if index is not None and index.media_type not in manifests.INDEXES:
         raise unusable(to.at.registry, _doing(to.repository, subject), f"{place} is no list")
     if index is not None and manifest.digest in index.children:

@@ -77,7 +77,8 @@ def _headline(image: ImageRollback) -> str:
 def _move_line(one: Moved) -> str:
     if one.plan.action in {TagAction.MOVE, TagAction.CREATE} and one.digest is not None:
         goal = f"{one.version}, {one.digest.short}" if one.version else one.digest.short
-        return f"{reference_line(one.plan)} to {goal}"
+        until = f", {one.plan.reason}" if one.plan.reason else ""
+        return f"{reference_line(one.plan)} to {goal}{until}"
     return reference_line(one.plan)
 
 

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from releaser.core.oci import Digest, Flaw, Manifest, Tag, referrers_tag
+from releaser.core.placeholder import CONTENT, placeholder
 from releaser.errors import RegistryError, SetupError
 from releaser.registries.distribution import Distribution
 from tests.fakes.registry import CONFIG_TYPE, Image, image, index, listing, signature
@@ -120,7 +121,7 @@ class TestDeletion:
         repository = server.repository()
         for tag in ("fp-1", "1.0"):
             server.seed(repository.tagged(tag), IMAGE)
-        registry.untag(repository, [Tag("fp-1")], spare=IMAGE.digest)
+        assert registry.untag(repository, [Tag("fp-1")]) is False
         assert [one.path for one in server.asked("DELETE")] == ["/v2/app/manifests/fp-1"]
         assert registry.tags(repository) == ("1.0",)
 
@@ -132,7 +133,7 @@ class TestDeletion:
         for tag in ("fp-1", "1.0"):
             server.seed(repository.tagged(tag), IMAGE)
         server.rule("DELETE", "/manifests/fp-", answer(status), times=None)
-        registry.untag(repository, [Tag("fp-1")])
+        assert registry.untag(repository, [Tag("fp-1")]) is True
         assert registry.tags(repository) == ("1.0",)
         assert registry.digest(repository.tagged("1.0")) == IMAGE.digest
         assert str(IMAGE.digest) not in " ".join(one.path for one in server.asked("DELETE"))
@@ -148,17 +149,17 @@ class TestDeletion:
         bodies = {one.body for one in server.asked("PUT", "/manifests/fp-")}
         assert len(bodies) == 2
 
-    def test_one_deletion_for_all_tags_of_what_is_spare(
+    def test_a_list_of_referrers_whose_removal_was_begun_is_written_anew(
         self, registry: Distribution, server: ScriptedRegistry
     ) -> None:
-        repository = server.repository()
-        for tag in ("fp-1", "1.0-rc.1"):
-            server.seed(repository.tagged(tag), IMAGE)
-        server.rule("DELETE", "/manifests/(fp-|1)", answer(405), times=None)
-        registry.untag(repository, [Tag("fp-1"), Tag("1.0-rc.1")], spare=IMAGE.digest)
-        assert registry.tags(repository) == ()
-        assert len(server.asked("DELETE", "/manifests/sha256:")) == 1
-        assert server.asked("PUT") == []
+        [one] = signed(server, 1)
+        repository, tag = server.repository(), referrers_tag(IMAGE.digest)
+        server.rule("GET", "/referrers/", answer(404), times=None)
+        left = Image(placeholder(tag), {Digest.of(CONTENT): CONTENT})
+        server.seed(repository.tagged(tag), left)
+        assert registry.referrers(repository, IMAGE.digest) == ()
+        registry.attach(repository.at(one.digest), repository)
+        assert registry.referrers(repository, IMAGE.digest) == (one.digest,)
 
     def test_a_tag_that_does_not_go(
         self, registry: Distribution, server: ScriptedRegistry, when: Time

@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 
 from releaser.cli import app, commands, promoting, pruning, releasing, rolling_back, verifying
+from releaser.cli.secrecy import keep_secret
 from releaser.core.oci import Repository
+from releaser.core.withdrawal import Withdrawals, withdrawal_reference
 from releaser.errors import RegistryError, SetupError
 from releaser.interfaces import NO_JOURNAL
+from releaser.pipeline import Project
 from tests.world import RELEASED, World
 
 SPEC = """\
@@ -221,6 +224,38 @@ class TestRollback:
         assert (found["outcome"], found["images"][0]["restored"]) == ("rolled-back", ["1.5.0"])
         assert made.registry.tag_of(f"{STAGING}:latest") == new
 
+    def test_the_reason_is_kept_without_secrets(
+        self, made: World, ran: Ran, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        release(made, ran, "1.5.0")
+        monkeypatch.setenv("TOKEN", "hunter2hunter2")
+        made.spec = SPEC.replace("{context: api}", "{context: api, secrets: [{id: t, env: TOKEN}]}")
+
+        def loaded(*_: object) -> Project:
+            keep_secret(made.project)
+            return made.project
+
+        monkeypatch.setattr(rolling_back, "load_project", loaded)
+        why = "hunter2hunter2 leaks"
+        code, out, err = ran("rollback", "--to", "1.4.2", "--reason", why, "--format", "json")
+        assert code == 0, err
+        data = made.registry.read_record(withdrawal_reference(Repository.parse(STAGING), "api"))
+        assert data is not None
+        [one] = Withdrawals.unpack(data).entries
+        assert one.reason == json.loads(out)["images"][0]["all_withdrawn"][0]["reason"]
+        assert "hunter2" not in one.reason
+        assert one.reason.endswith(" leaks")
+
+    def test_by_a_report_without_anything_to_undo(self, made: World, ran: Ran) -> None:
+        release(made, ran, "1.5.0")
+        assert ran("release", "--push", "--report", "again.json")[0] == 0
+        before = made.registry.named()
+        code, out, err = ran("rollback", "--report", "again.json")
+        assert (code, out) == (3, "")
+        assert "there is nothing to undo" in err
+        assert "releaser rollback --withdraw 1.5.0" in err
+        assert made.registry.named() == before
+
     def test_by_a_report(self, made: World, ran: Ran) -> None:
         old = made.registry.tag_of(f"{STAGING}:latest")
         release(made, ran, "1.5.0")
@@ -248,6 +283,15 @@ class TestRollback:
         old, new = (made.registry.tag_of(f"{PROD}:{tag}") for tag in ("1.4.2", "1.5.0"))
         assert made.registry.tag_of(f"{PROD}:latest") == old
         assert made.registry.tag_of(f"{STAGING}:latest") == new
+
+    def test_what_was_rolled_back_is_not_promoted(self, made: World, ran: Ran) -> None:
+        release(made, ran, "1.5.0")
+        assert ran("rollback", "--to", "1.4.2")[0] == 0
+        code, out, err = ran("promote", "1.5.0", "--to", "prod")
+        assert (code, out) == (3, "")
+        assert '1.5.0 of image "api" was rolled back in staging' in err
+        assert ran("rollback", "--restore", "1.5.0")[0] == 0
+        assert ran("promote", "1.5.0", "--to", "prod")[0] == 0
 
     @pytest.mark.parametrize(
         ("arguments", "message"),

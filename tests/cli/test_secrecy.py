@@ -45,7 +45,7 @@ PEM = "-----BEGIN KEY-----\nMIIEvQIBADANBgkq\nab%d\n-----END KEY-----\n"
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "images.yaml").write_text(SPEC.replace("VALUE", VALUE))
-    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nARG NOTE\n")
     (tmp_path / "key.pem").write_text(PEM)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("APP_TOKEN", VALUE)

@@ -11,7 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from releaser.core.oci import Flaw, Manifest, Reference, Repository, Tag, referrers_tag
+from releaser.core.oci import (
+    Digest,
+    Flaw,
+    Manifest,
+    Reference,
+    Repository,
+    Tag,
+    referrers_tag,
+)
+from releaser.core.placeholder import CONTENT, placeholder
 from releaser.errors import RegistryError, SetupError
 from releaser.registries.distribution import Distribution
 from tests.contract.test_registry import IMPATIENT, LOGIN, Logins, Nobody, Subject
@@ -32,7 +41,7 @@ def fake() -> Subject:
 
 @pytest.fixture
 def old_fake() -> Subject:
-    return _in_memory(FakeRegistry(lists_referrers=False))
+    return _in_memory(FakeRegistry(lists_referrers=False, deletes_tags=False))
 
 
 def _in_memory(registry: FakeRegistry) -> Subject:
@@ -240,15 +249,46 @@ class TestDeletion:
             assert subject.registry.manifest(repository.tagged(tag)) == content.manifest
         assert subject.registry.flaws(repository, content.manifest, deep=True) == ()
 
-    def test_of_all_tags_of_what_nobody_needs(self, subject: Subject) -> None:
+    def test_of_all_tags_of_a_content_leaves_the_content(self, subject: Subject) -> None:
         repository, old, new = subject.repository(), image("old"), image("new")
         for tag in ("fp-1", "1.0-rc.1"):
             subject.seed(repository.tagged(tag), old)
         subject.seed(repository.tagged("1.0"), new)
-        tags = [Tag("fp-1"), Tag("1.0-rc.1")]
-        subject.registry.untag(repository, tags, spare=old.digest)
+        subject.registry.untag(repository, [Tag("fp-1"), Tag("1.0-rc.1")])
+        assert subject.registry.tags(repository) == ("1.0",)
+        assert subject.registry.manifest(repository.at(old.digest)) == old.manifest
+        assert subject.registry.flaws(repository, new.manifest, deep=True) == ()
+
+    def test_of_a_content(self, subject: Subject) -> None:
+        repository, old, new = subject.repository(), image("old"), image("new")
+        subject.seed(repository.at(old.digest), old)
+        subject.seed(repository.tagged("1.0"), new)
+        for _ in range(2):
+            subject.registry.delete(repository, old.digest)
+        assert subject.registry.manifest(repository.at(old.digest)) is None
         assert subject.registry.tags(repository) == ("1.0",)
         assert subject.registry.flaws(repository, new.manifest, deep=True) == ()
+
+    def test_that_was_begun_and_not_ended(self, subject: Subject) -> None:
+        """A placeholder is nothing under its own tag, is no other tag's, and can be removed."""
+        repository, made = subject.repository(), placeholder(Tag("fp-1"))
+        left = Image(made, {Digest.of(CONTENT): CONTENT})
+        subject.seed(repository.tagged("fp-1"), left)
+        subject.seed(repository.tagged("1.0"), image("x"))
+        assert subject.registry.tags(repository) == ("1.0", "fp-1")
+        assert subject.registry.digest(repository.tagged("fp-1")) is None
+        assert subject.registry.manifest(repository.tagged("fp-1")) is None
+        assert subject.registry.digest(repository.at(made.digest)) == made.digest
+        subject.registry.untag(repository, [Tag("fp-1")])
+        assert subject.registry.tags(repository) == ("1.0",)
+
+    def test_that_was_begun_is_written_over(self, subject: Subject) -> None:
+        repository, content = subject.repository(), image("x")
+        left = Image(placeholder(Tag("fp-1")), {Digest.of(CONTENT): CONTENT})
+        subject.seed(repository.tagged("fp-1"), left)
+        subject.seed(repository.tagged("1.0"), content)
+        subject.registry.put(repository, Tag("fp-1"), content.manifest)
+        assert subject.registry.digest(repository.tagged("fp-1")) == content.digest
 
     def test_a_part_of_a_kept_index_stays(self, subject: Subject) -> None:
         repository, part = subject.repository(), image("part")
@@ -262,7 +302,8 @@ class TestDeletion:
     def test_of_what_is_gone_already(self, subject: Subject) -> None:
         repository = subject.repository()
         subject.seed(repository.tagged("1.0"), image("kept"))
-        subject.registry.untag(repository, [Tag("fp-1")], spare=image("gone").digest)
+        subject.registry.untag(repository, [Tag("fp-1")])
+        subject.registry.delete(repository, image("gone").digest)
         assert subject.registry.tags(repository) == ("1.0",)
 
     def test_a_tag_can_come_back(self, subject: Subject) -> None:

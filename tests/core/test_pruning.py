@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from releaser.core.oci import Digest, Manifest, Repository, Tag
+from releaser.core.placeholder import placeholder
 from releaser.core.pruning import (
     AT_ONCE,
+    BEGUN,
     Pruning,
     Rules,
     Shelf,
@@ -47,7 +49,7 @@ def shelf(
     """A repository; ``days`` is how many days ago a content was made."""
     named = {Tag(tag): digest(content) for tag, content in tags.items()}
     made = {digest(content): NOW - ago * DAY for content, ago in (days or {}).items()}
-    return Shelf("main", REPOSITORY, ("api",), named, frozenset(tags), dict(manifests or {}), made)
+    return Shelf("main", REPOSITORY, ("api",), named, dict(manifests or {}), made)
 
 
 def gone(found: ShelfPruning) -> set[str]:
@@ -235,6 +237,30 @@ def test_removals_are_done_some_at_a_time() -> None:
     assert len({one.key for one in steps}) == 3
 
 
+def test_what_never_moves_is_told_to_the_steps() -> None:
+    moving = {"latest": 1, "1.0": 1, "main": 1, "fp-record-api": 7}
+    fixed = {"1.0.0": 1, FP[1]: 1, "sha-1a2b3c4": 1, "1.0.0-rc.1": 3, FP[3]: 3}
+    found = prune_shelf(spec(), shelf({**moving, **fixed}), Rules(0), NOW)
+    [step] = [one.step for one in Pruning("shop", (found,)).steps()]
+    assert isinstance(step, RemoveStep)
+    assert step.settled == set(fixed)
+
+
+def test_a_removal_that_was_begun_is_ended_whatever_the_rules_say() -> None:
+    begun = ("1.0.0", "1.1.0-rc.1", "latest", FP[1], "sha-1a2b3c4", f"sha256-{'a' * 64}.sig")
+    named = {Tag(tag): placeholder(Tag(tag)).digest for tag in begun}
+    around = shelf({"1.2.0-rc.1": 1, "1.2.0": 2})
+    before = replace(around, tags={**around.tags, **named})
+    found = prune_shelf(spec(), before, Rules(9, patterns=("*",)), NOW)
+    assert gone(found) == set(begun)
+    assert {one.reason for one in found.removed} == {BEGUN}
+    assert found.spare == frozenset()  # they go with their tags
+    assert undated(spec(), before) == undated(spec(), around)
+    # another tag's placeholder is an image like any other
+    other = replace(around, tags={Tag(FP[2]): placeholder(Tag(FP[1])).digest})
+    assert reasons(prune_shelf(spec(), other, Rules(0), NOW))[FP[2]] != BEGUN
+
+
 def test_rules_need_something_to_keep() -> None:
     with pytest.raises(SpecError, match="nothing says what to keep"):
         Rules.of(PruneSpec(keep=("*",)))
@@ -340,7 +366,7 @@ def reachable(world: World, roots: set[Digest]) -> set[Digest]:
 def test_nothing_that_stays_lacks_a_part(world: World, rules: Rules, days: dict[int, int]) -> None:
     named = {Tag(tag): one for tag, one in world.tags.items()}
     made = {digest(number): NOW - ago * DAY for number, ago in days.items()}
-    before = Shelf("main", REPOSITORY, ("api",), named, frozenset(world.tags), seen(world), made)
+    before = Shelf("main", REPOSITORY, ("api",), named, seen(world), made)
     found = prune_shelf(spec(), before, rules, NOW)
     assert {one.tag for one in found.verdicts} == set(named)
 
@@ -361,9 +387,7 @@ def test_again_changes_nothing(world: World, rules: Rules) -> None:
     def look() -> ShelfPruning:
         named = {Tag(tag): one for tag, one in world.tags.items()}
         made = dict.fromkeys(world.manifests, NOW)
-        before = Shelf(
-            "main", REPOSITORY, ("api",), named, frozenset(world.tags), seen(world), made
-        )
+        before = Shelf("main", REPOSITORY, ("api",), named, seen(world), made)
         return prune_shelf(spec(), before, rules, NOW + 30 * DAY)
 
     world.apply(look())

@@ -231,7 +231,7 @@ def workspace(tmp_path: Path, registry: str) -> Iterator[Callable[[EngineUnderTe
     made: list[Workspace] = []
 
     def make(engine: EngineUnderTest) -> Workspace:
-        folder = tmp_path / "project"
+        folder = tmp_path / (f"project-{len(made) + 1}" if made else "project")
         folder.mkdir()
         made.append(Workspace(folder, engine, registry))
         return made[-1]

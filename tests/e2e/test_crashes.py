@@ -49,8 +49,9 @@ def project(made: Workspace) -> str:
     for number in range(IMAGES):
         spec.append(f"  i{number}: {{context: i{number}}}")
         base = f"i{number - 1}" if number % 3 else "scratch"
-        files[f"i{number}/Dockerfile"] = f"FROM {base}\nLABEL nonce={place}\nCOPY f /f{number}\n"
-        files[f"i{number}/f"] = f"{number}"
+        label = f"LABEL nonce={made.nonce}"
+        files[f"i{number}/Dockerfile"] = f"FROM {base}\n{label}\nCOPY f /f{number}\n"
+        files[f"i{number}/f"] = f"{place} {number}"
     made.write({"images.yaml": "\n".join(spec) + "\n", **files})
     made.commit("v1.0.0")
     return place
@@ -111,7 +112,7 @@ def test_a_release_that_is_killed_is_finished_by_the_next(
 
 
 @pytest.mark.slow
-def test_killed_at_every_fourth_write(engine: EngineUnderTest, workspace: Make) -> None:
+def test_killed_at_every_third_point(engine: EngineUnderTest, workspace: Make) -> None:
     points = 0
     while check(workspace(engine), 1 + points * 3):
         points += 1

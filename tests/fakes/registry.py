@@ -19,6 +19,7 @@ from releaser.core.oci import (
     Tag,
     referrers_tag,
 )
+from releaser.core.placeholder import CONTENT, is_placeholder, placeholder
 from releaser.errors import RegistryError, ReleaserError, SetupError
 
 IMAGE_TYPE = "application/vnd.oci.image.manifest.v1+json"
@@ -163,12 +164,16 @@ class FakeRegistry:
 
     Like a real one it refuses a manifest whose blobs or children it lacks. ``calls`` has every call
     of the interface's methods in the order in which they came. ``lists_referrers`` tells whether it
-    does so itself, ``deletes`` whether it deletes at all; tags are always deleted alone.
+    does so itself, ``deletes`` whether it deletes at all, ``deletes_tags`` whether it deletes a tag
+    by its name, or manifests alone with every tag that names them.
     """
 
-    def __init__(self, *, lists_referrers: bool = True, deletes: bool = True) -> None:
+    def __init__(
+        self, *, lists_referrers: bool = True, deletes: bool = True, deletes_tags: bool = True
+    ) -> None:
         self.lists_referrers = lists_referrers
         self.deletes = deletes
+        self.deletes_tags = deletes_tags
         self.calls: list[Call] = []
         self.repositories: dict[Repository, _Repository] = {}
         self._faults: list[_Fault] = []
@@ -231,7 +236,11 @@ class FakeRegistry:
 
     def twin(self) -> FakeRegistry:
         """Another one that holds the same, and whose calls do not count here."""
-        made = FakeRegistry(lists_referrers=self.lists_referrers, deletes=self.deletes)
+        made = FakeRegistry(
+            lists_referrers=self.lists_referrers,
+            deletes=self.deletes,
+            deletes_tags=self.deletes_tags,
+        )
         with self._lock:
             for name, held in self.repositories.items():
                 made.repositories[name] = _Repository(
@@ -364,22 +373,45 @@ class FakeRegistry:
         self._must_delete(repository)
         self._leave("check_delete", repository)
 
-    def untag(
-        self,
-        repository: Repository,
-        tags: Collection[Tag],
-        *,
-        spare: Digest | None = None,  # noqa: ARG002 - tags can go alone here
-    ) -> None:
+    def untag(self, repository: Repository, tags: Collection[Tag]) -> bool:
         subject = ",".join(str(repository.tagged(tag)) for tag in tags)
         self._enter("untag", subject)
         self._must_delete(repository)
-        with self._lock:
-            for tag in tags:
-                self._hold(repository).tags.pop(tag.value, None)
+        for tag in tags:
+            if self.deletes_tags:
+                with self._lock:
+                    self._hold(repository).tags.pop(tag.value, None)
+            else:
+                self._bury(repository, tag)
         self._leave("untag", subject)
+        return not self.deletes_tags
+
+    def delete(self, repository: Repository, digest: Digest) -> None:
+        self._enter("delete", repository.at(digest))
+        self._must_delete(repository)
+        self._drop(repository, digest)
+        self._leave("delete", repository.at(digest))
 
     # -- inside
+
+    def _bury(self, repository: Repository, tag: Tag) -> None:
+        """As where manifests alone can be deleted; a fault of ``bury`` leaves the placeholder."""
+        made = placeholder(tag)
+        with self._lock:
+            held = self._hold(repository)
+            held.blobs[Digest.of(CONTENT)] = CONTENT
+            held.manifests[made.digest] = made
+            held.tags[tag.value] = made.digest
+        self._strike("bury", repository.tagged(tag), after=False)
+        self._drop(repository, made.digest)
+
+    def _drop(self, repository: Repository, digest: Digest) -> None:
+        """Delete a manifest, and all tags that name it."""
+        with self._lock:
+            held = self._hold(repository)
+            held.manifests.pop(digest, None)
+            for tag in [tag for tag, named in held.tags.items() if named == digest]:
+                del held.tags[tag]
 
     def _must_delete(self, repository: Repository) -> None:
         if not self.deletes:
@@ -441,6 +473,8 @@ class FakeRegistry:
             if held is None:
                 return None
             digest = reference.digest or held.tags.get(reference.wanted)
+            if is_placeholder(reference, digest):
+                return None
             return held.manifests.get(digest) if digest else None
 
     def _record(self, reference: Reference) -> bytes | None:

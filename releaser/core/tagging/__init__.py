@@ -26,6 +26,7 @@ from releaser.core.tagging.lines import (
 from releaser.core.tagging.of_version import (
     asked_tags,
     full_tags,
+    other_floating,
     policy_for,
     tags_of,
     version_asked,
@@ -69,6 +70,7 @@ __all__ = [
     "newest_in_line",
     "oci_annotations",
     "oci_labels",
+    "other_floating",
     "policy_for",
     "released",
     "released_as",

@@ -41,6 +41,21 @@ def tags_of(spec: Spec, image: str, version: Version) -> tuple[WantedTag, ...]:
     Raises:
         SpecError: a rule gives what is not legal.
     """
+    found = _given(spec, image, version)
+    return tuple(sorted((one for one in found if one.names_version), key=lambda one: one.width))
+
+
+def other_floating(spec: Spec, image: str, version: Version) -> tuple[WantedTag, ...]:
+    """The floating tags that a version's git tag gives and that are no line of versions.
+
+    Raises:
+        SpecError: as :func:`tags_of`.
+    """
+    found = (one for one in _given(spec, image, version) if one.kind is TagKind.FLOATING)
+    return tuple(one for one in found if not one.is_line and not _is_full(one))
+
+
+def _given(spec: Spec, image: str, version: Version) -> tuple[WantedTag, ...]:
     tag = TagTemplate(spec.versioning.tag).spell(version, image)
     situation = Situation(
         version=version,
@@ -51,8 +66,7 @@ def tags_of(spec: Spec, image: str, version: Version) -> tuple[WantedTag, ...]:
         commanded=True,
         is_release=True,
     )
-    found = evaluate(policy_for(spec, image, version), situation).wanted
-    return tuple(sorted((one for one in found if one.names_version), key=lambda one: one.width))
+    return evaluate(policy_for(spec, image, version), situation).wanted
 
 
 def full_tags(wanted: Iterable[WantedTag]) -> tuple[WantedTag, ...]:
