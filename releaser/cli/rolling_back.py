@@ -46,6 +46,7 @@ def rollback(
     ] = "",
     registry: options.Registries = None,
     dry_run: options.DryRun = False,
+    allow_event: options.AllowEvent = False,
     journal: options.Journal = None,
     output_format: options.DataFormatOption = DataFormat.TEXT,
 ) -> None:
@@ -56,7 +57,7 @@ def rollback(
     record: Carrying[Rollback] = Carrying(
         "rollback", "rolled-back", dry_run, output_format, rollback_json, rollback_text
     )
-    with handled() as signals, carrying(record, None):
+    with handled() as signals, carrying(record, None, allow_event=allow_event):
         project = load_project(file, var)
         world = adapters(project)
         request = RollingBack(wish, tuple(images or ()), tuple(registry or ()), reason)

@@ -325,7 +325,7 @@ def test_a_dry_run_checks_all_that_a_release_checks_and_does_nothing(made: World
 
 
 def test_a_pull_request_publishes_nothing_unless_told_to(made: World, ran: Ran) -> None:
-    made.source = replace(made.source, ci_event="pull_request_target")
+    made.source = replace(made.source, ci_request="pull_request_target")
     code, _, err = ran("release", "--push")
     assert code == 3
     assert "--allow-event" in err
