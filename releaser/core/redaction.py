@@ -4,6 +4,9 @@ A value counts as raw text, as base64 at any of its three alignments, quoted as 
 as in JSON; a value of several lines counts line by line as well. Values of fewer than six
 characters, and words that stand everywhere, are no needles: half of every text would be hidden.
 
+Of a large value the whole is sought raw and in base64, and every line that looks like a key raw;
+only its two ends are sought in all forms. So what it costs is bounded, whatever it is made of.
+
 The search is meant for logs of any size. Each needle has a place in it with a character that is
 rare in logs; text is looked through for these few characters, each in one pass of its own, which is
 many times faster than one pattern with all needles in it.
@@ -16,6 +19,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import Self
 from urllib.parse import quote, quote_plus
 
@@ -28,6 +32,12 @@ MASK = "***"
 PIECE = 1024
 """The longest needle: longer values are looked for in pieces, so that little must be held back."""
 
+LARGE = 16 * 1024
+"""Bytes from which a value counts as large."""
+
+_END = LARGE // 2
+_SAMPLE = 64
+_MANY = 1000
 _COMMON = frozenset(
     ("default", "enabled", "disabled", "latest", "localhost", "production", "development")
 )
@@ -40,6 +50,7 @@ _BY_FREQUENCY = " etaoinsrlcdup0123456789mhg.-/:bf_vw,=ky'\"()[]{}<>ASTERINOLCDM
 _WEIGHT = {character: 200 - 2 * at for at, character in enumerate(_BY_FREQUENCY)}
 _RAREST = 40
 _KEY = 3
+_NONE: Mapping[tuple[int, int], set[str]] = {}
 
 
 def is_sought(value: str) -> bool:
@@ -50,6 +61,13 @@ def is_sought(value: str) -> bool:
 
 def forms(value: bytes) -> frozenset[str]:
     """How a value may be written; empty where it cannot be looked for."""
+    if len(value) > LARGE:
+        whole = {*_in_base64(value.strip()), *_raw(value)}
+        return frozenset(_cut_up(whole)).union(*map(_all_forms, _ends(value)))
+    return _all_forms(value)
+
+
+def _all_forms(value: bytes) -> frozenset[str]:
     found: set[str] = set()
     stripped = value.strip()
     text = stripped.decode("utf-8", "replace")
@@ -59,13 +77,44 @@ def forms(value: bytes) -> frozenset[str]:
         found |= {raw, *_quoted(raw), *_escaped(raw)}
     for content in {stripped, text.strip().encode()}:
         found |= {*_in_base64(content), *_wrapped(value)}
-    return frozenset(piece for form in found for piece in _pieces(form))
+    return frozenset(_cut_up(found))
+
+
+def _ends(value: bytes) -> tuple[bytes, ...]:
+    """The two ends of a large value, cut between characters; of no text only the first of them."""
+    text = _text(value)
+    if text is None:
+        return (value[:_END],)
+    return text[:_END].encode(), text[-_END:].encode()
+
+
+def _raw(value: bytes) -> tuple[str, ...]:
+    text = _text(value)
+    return () if text is None else (text.strip(),)
+
+
+def _text(value: bytes) -> str | None:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def line_forms(value: bytes) -> frozenset[str]:
-    """How the lines of a value may be written, each for itself."""
+    """How the lines of a value may be written, each for itself; a large value that is no text has
+    none."""
+    if len(value) > LARGE:
+        return _lines_of_large(value)
     lines = value.splitlines()
     return frozenset().union(*(forms(line) for line in lines)) if len(lines) > 1 else frozenset()
+
+
+def _lines_of_large(value: bytes) -> frozenset[str]:
+    if _text(value) is None:
+        return frozenset()
+    near = (line for end in _ends(value) for line in end.splitlines())
+    keys = (line.decode() for line in _keys(value))
+    return frozenset(_cut_up(keys)).union(*map(_all_forms, near))
 
 
 def key_forms(value: bytes) -> frozenset[str]:
@@ -73,13 +122,29 @@ def key_forms(value: bytes) -> frozenset[str]:
 
     Others of a file of settings may well stand in an image: the address of a mirror, a heading.
     """
+    if len(value) > LARGE:
+        return _keys_of_large(value)
+    keys = _keys(value)
+    return frozenset().union(*map(forms, keys))
+
+
+def _keys_of_large(value: bytes) -> frozenset[str]:
+    if _text(value) is None:
+        return frozenset()
+    near = (line for end in _ends(value) for line in _keys(end))
+    return frozenset(_cut_up(line.decode() for line in _keys(value))).union(*map(_all_forms, near))
+
+
+def _keys(value: bytes) -> list[bytes]:
+    """The lines that look like keys; none of a value of a single line."""
     lines = [line.strip() for line in value.splitlines()]
-    keys = [one for one in lines if len(one) >= _KEY_LENGTH and b" " not in one and _digit(one)]
-    return frozenset().union(*map(forms, keys)) if len(lines) > 1 else frozenset()
+    if len(lines) < 2:
+        return []
+    return [one for one in lines if len(one) >= _KEY_LENGTH and b" " not in one and _digit(one)]
 
 
 def _digit(line: bytes) -> bool:
-    return any(48 <= byte <= 57 for byte in line)
+    return line.translate(None, b"0123456789") != line
 
 
 def _quoted(text: str) -> Iterator[str]:
@@ -120,6 +185,10 @@ def _wrapped(value: bytes) -> Iterator[str]:
         if len(encoded) > width:
             lines = [encoded[at : at + width] for at in range(0, len(encoded), width)]
             yield from (line for line in lines if len(line) >= 2 * SHORTEST)
+
+
+def _cut_up(found: Iterable[str]) -> Iterator[str]:
+    return (piece for form in found for piece in _pieces(form))
 
 
 def _pieces(form: str) -> Iterator[str]:
@@ -177,10 +246,13 @@ class _Search:
     """The needles that share their rarest character."""
 
     def __init__(self, character: str, needles: Iterable[str]) -> None:
-        self._by_key: dict[str, list[tuple[int, str]]] = {}
+        # By the key, then by the key's place and the length: lines of a file are often alike, and
+        # a set tells at once which of a thousand it is.
+        self._by_key: dict[str, dict[tuple[int, int], set[str]]] = {}
         for needle in needles:
             at = needle.index(character)
-            self._by_key.setdefault(needle[at : at + _KEY], []).append((at, needle))
+            alike = self._by_key.setdefault(needle[at : at + _KEY], {})
+            alike.setdefault((at, len(needle)), set()).add(needle)
         seconds: dict[str, str] = {}
         for key in sorted(self._by_key):
             seconds[key[1]] = seconds.get(key[1], "") + key[2]
@@ -191,9 +263,10 @@ class _Search:
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         for match in self._pattern.finditer(text):
             at = match.start()
-            for before, needle in self._by_key.get(text[at : at + _KEY], ()):
-                if at >= before and text.startswith(needle, at - before):
-                    yield at - before, at - before + len(needle)
+            for (before, length), needles in self._by_key.get(text[at : at + _KEY], _NONE).items():
+                begin = at - before
+                if begin >= 0 and text[begin : begin + length] in needles:
+                    yield begin, begin + length
 
 
 def _class(characters: str) -> str:
@@ -205,7 +278,7 @@ def _searches(needles: Iterable[str]) -> Iterator[_Search]:
     left = set(needles)
     owners: dict[str, set[str]] = {}
     for needle in left:
-        for character in set(needle[: len(needle) - _KEY + 1]):
+        for character in set(needle[: min(len(needle) - _KEY + 1, _SAMPLE)]):
             owners.setdefault(character, set()).add(needle)
     while left:
         best = min(sorted(owners), key=lambda one: _cost(one, owners[one]))
@@ -226,25 +299,40 @@ class Redactor:
     """Takes values out of text; learns further ones on the way. Shows nothing of them."""
 
     def __init__(self, values: Iterable[bytes] = ()) -> None:
+        self._known: set[bytes] = set()
         self._forms: frozenset[str] = frozenset()
         self._needles = Needles({})
+        self._many: tuple[Needles, ...] = ()
+        self._learning = Lock()
         self.learn(*values)
 
     def learn(self, *values: bytes) -> None:
-        """Take ``values`` out as well from now on, each line of theirs for itself too."""
-        new = frozenset().union(*(forms(one) | line_forms(one) for one in values), self._forms)
-        if new != self._forms:
-            self._forms = new
-            self._needles = Needles(dict.fromkeys(new, ""))
+        """Take ``values`` out as well from now on, each line of theirs for itself too.
+
+        May be called from many threads. What is known already costs nothing.
+        """
+        with self._learning:
+            for value in values:
+                if value not in self._known:
+                    self._add(forms(value) | line_forms(value))
+                    self._known.add(value)
+
+    def _add(self, new: frozenset[str]) -> None:
+        """Many needles stay by themselves, so that they are put in order once."""
+        if len(new) > _MANY:
+            self._many += (Needles(dict.fromkeys(new, "")),)
+        elif not new <= self._forms:
+            self._forms |= new
+            self._needles = Needles(dict.fromkeys(self._forms, ""))
 
     @property
     def longest(self) -> int:
         """The length of the longest text that is taken out, at most :data:`PIECE`."""
-        return self._needles.longest
+        return max(one.longest for one in (self._needles, *self._many))
 
     def hide(self, text: str) -> str:
         """``text`` with asterisks in place of every value."""
-        spans = sorted(self._needles.spans(text))
+        spans = sorted(span for one in (self._needles, *self._many) for span in one.spans(text))
         if not spans:
             return text
         parts: list[str] = []
