@@ -7,18 +7,17 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from releaser.core.redaction import (
-    MASK,
+from releaser.core.redaction import MASK, Needles, Redactor
+from releaser.core.secret_forms import (
     PIECE,
     SHORTEST,
-    Needles,
-    Redactor,
     forms,
     is_sought,
     key_forms,
@@ -79,13 +78,46 @@ def test_what_holds_no_value_stays_as_it_is(text: str, values: list[str]) -> Non
         assert Redactor([value.encode() for value in values]).hide(text) == text
 
 
-@pytest.mark.parametrize("value", ["", "true", "12345", " abc  ", "Production", "latest\n"])
+@pytest.mark.parametrize(
+    "value", ["", "true", "12345", " abc  ", "Production", "latest\n", "SHA256", "finger"]
+)
 def test_what_is_short_or_stands_everywhere_is_left_alone(value: str) -> None:
     assert not forms(value.encode())
     assert not is_sought(value)
     assert Redactor([value.encode()]).hide("true 12345 abc production latest") == (
         "true 12345 abc production latest"
     )
+
+
+def test_documents_of_ours_keep_their_names() -> None:
+    """With the name of a field masked, no report could be read back."""
+
+    def names(data: object) -> set[str]:
+        match data:
+            case dict():
+                return set(data).union(*map(names, data.values()))
+            case list():
+                return set().union(*map(names, data))
+            case _:
+                return set()
+
+    golden = Path(__file__).parent.parent / "golden"
+    documents = [json.loads(path.read_text()) for path in golden.rglob("*.json")]
+    found = {name for document in documents for name in names(document)} - {"a:edge", "shop/api"}
+    assert {"fingerprint", "digests"} < found
+    assert not {name for name in found if is_sought(name) and name.replace("_", "").isalpha()}
+
+
+@pytest.mark.parametrize("value", ["abcdef", "0123456789", "256:abc", "abcdef0123456"])
+def test_a_digest_is_not_hidden_by_chance(value: str) -> None:
+    redactor = Redactor([value.encode()])
+    digest = "sha256:" + ("abcdef0123456789" * 4)
+    text = f"{digest} x@{digest}"
+    assert redactor.hide(text) == text
+    assert redactor.hide(f"{text} {value} {digest}") == f"{text} *** {digest}"
+    assert MASK in redactor.hide(digest[:-1])
+    whole = Redactor([b"abcdef0123456789abcdef"])
+    assert whole.hide(digest) != digest
 
 
 def test_longer_values_go_first_and_overlaps_leave_nothing() -> None:
