@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 from releaser.cli.errors import format_error
 from releaser.cli.journaling import close, opened_beside
 from releaser.cli.options import DataFormat
-from releaser.cli.reporting import check_writable, write_atomically
+from releaser.cli.reporting import check_document, write_atomically
 from releaser.cli.running import limits_of, progress
 from releaser.cli.signals import Signals
 from releaser.core.events import RunResult
@@ -85,7 +85,7 @@ def carrying(
     Nothing is published under a pull request's event, unless ``allow_event``.
     """
     if report is not None:
-        check_writable(report)
+        check_document(report)
     try:
         if not (record.dry or allow_event):
             _refuse_strangers()
