@@ -242,7 +242,7 @@ def test_a_long_journal_is_put_aside(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("event", ["pull_request", "pull_request_target"])
 def test_a_strangers_event_publishes_nothing(second: World, event: str) -> None:
-    second.source = replace(second.source, ci_event=event)
+    second.source = replace(second.source, ci_request=event)
     prepared = second.prepare(version="1.1.0")
     with pytest.raises(PlanError, match=event):
         refuse(prepared, Allowed(push=True))
@@ -251,7 +251,7 @@ def test_a_strangers_event_publishes_nothing(second: World, event: str) -> None:
 
 
 def test_all_that_stands_in_the_way_is_said_at_once(second: World) -> None:
-    second.source = replace(second.source, changes=("f",), ci_event="pull_request")
+    second.source = replace(second.source, changes=("f",), ci_request="pull_request")
     second.registry.fail("check_push", A, RegistryError("denied", status=403))
     prepared = second.prepare(version="1.0.0")
     full = replace(prepared, engine_facts=EngineFacts("28", "linux/amd64", True, free=1024))

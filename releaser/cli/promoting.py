@@ -36,6 +36,7 @@ def promote(
         str | None, typer.Option("--from", metavar="REGISTRY", help="The registry it comes from.")
     ] = None,
     dry_run: options.DryRun = False,
+    allow_event: options.AllowEvent = False,
     journal: options.Journal = None,
     output_format: options.DataFormatOption = DataFormat.TEXT,
     report: options.Report = None,
@@ -46,7 +47,7 @@ def promote(
     record: Carrying[Promotion] = Carrying(
         "promote", "promoted", dry_run, output_format, promotion_json, promotion_text
     )
-    with handled() as signals, carrying(record, report):
+    with handled() as signals, carrying(record, report, allow_event=allow_event):
         project = load_project(file, var)
         goal = Destinations.parse(to or (), tag or (), tuple(project.spec.registries))
         world = adapters(project)

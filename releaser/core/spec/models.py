@@ -27,6 +27,7 @@ from releaser.core.spec.fields import (
     whole,
 )
 from releaser.core.spec.prune_fields import KEEP_NOTHING_SAID, PruneSpec
+from releaser.core.spec.size_fields import check_size
 from releaser.core.spec.tag_fields import Rules, TagPolicySpec, policy_of, with_policies
 from releaser.core.spec.version_fields import GIT_TAGS, VersioningSpec
 from releaser.core.template import blank
@@ -43,7 +44,6 @@ PUBLIC_REGISTRIES = frozenset(
 )
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SIZE = re.compile(r"[0-9]+(?:\.[0-9]+)?\s*(?:[bkmg]|[kmg]i?b)?", re.IGNORECASE)
 _PROVENANCE = re.compile(r"mode=(?:min|max)|(?:builder-id|reproducible|version)=[^\s\"]+")
 _USERINFO = re.compile(r"[^/]*@")
 
@@ -252,8 +252,8 @@ class ImageSpec(_Model):
     @field_validator("shm_size")
     @classmethod
     def _a_size(cls, value: str | None) -> str | None:
-        if value is not None and not _SIZE.fullmatch(blank(value, "1")):
-            raise refused(f'"{value}" is not a size', "write 128m or 1g")
+        if value is not None:
+            check_size(value)
         return value
 
     @field_validator("provenance")
