@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from releaser.core.oci import Digest, Reference
-from releaser.errors import SetupError
+from releaser.errors import SetupError, SpecError
 
 FOLDER = ".releaser"
 NAME = "journal.jsonl"
@@ -51,8 +51,13 @@ class FileJournal:
 
         Raises:
             SetupError: they cannot be.
+            SpecError: it is a pipe, which keeps nothing.
         """
         try:
+            if self.path.is_fifo():
+                raise SpecError(
+                    f'the journal "{self.path}" is a pipe', hint="name a file: --journal FILE"
+                )
             _make_folder(self.path.parent)
             if self.path.exists() and self.path.stat().st_size > MAX_BYTES:
                 self.path.replace(self.path.with_suffix(".1.jsonl"))

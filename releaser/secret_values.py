@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from releaser.core.redaction import Sought
 from releaser.core.steps import Secret
 
-LARGEST = 512 * 1024
+LARGEST = 500 * 1024
 """Bytes of a secret at most; BuildKit takes no larger one (session/secrets/secretsprovider)."""
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from releaser.core.events import RunResult
 from releaser.core.facts import EngineFacts
-from releaser.core.oci import Reference
+from releaser.core.oci import Manifest, Reference, Repository, Tag
 from releaser.errors import (
     InterruptedRunError,
     PartialError,
@@ -22,6 +22,7 @@ from releaser.errors import (
 from releaser.executor import Limits, Stop
 from releaser.journal import FileJournal
 from releaser.pipeline import Allowed, preflight, refuse, run
+from releaser.reports.run import Run, as_json
 from tests.fakes.registry import FakeRegistry
 from tests.world import World
 
@@ -58,6 +59,42 @@ def run_with(made: World, *, rollback: bool = True, **more: object) -> RunResult
     return run(
         prepared, prepared.plan, adapters, builder, made.heard, Limits(), rollback=rollback
     )  # fmt: skip
+
+
+class Mute(FakeRegistry):
+    """A registry that does not list the tags of a repository while its ``latest`` is new."""
+
+    def __init__(self, inner: FakeRegistry, path: str) -> None:
+        super().__init__()
+        self.__dict__.update(inner.__dict__)
+        self.path, self.is_mute = path, False
+
+    def put(self, repository: Repository, tag: Tag, manifest: Manifest) -> None:
+        super().put(repository, tag, manifest)
+        self.is_mute |= f"{repository}:{tag}" == f"{self.path}:latest"
+
+    def tags(self, repository: Repository) -> tuple[str, ...]:
+        if self.is_mute and str(repository) == self.path:
+            raise RegistryError("the registry would not list its tags", status=500)
+        return super().tags(repository)
+
+
+def test_a_tag_that_was_written_by_a_step_that_failed_is_told_as_written(second: World) -> None:
+    second.registry = mute = Mute(second.registry, B)
+    prepared = second.prepare(version="1.1.0")
+    result = run_with(second, rollback=False)
+    mute.is_mute = False
+    assert isinstance(result.error, PartialError)
+    assert ("not settled", f"{B}:latest") in result.error.details
+    report = as_json(Run("release", True, prepared.plan, result))
+    told = {
+        one["reference"]: one["digest"] if one["written"] else one["before"]
+        for image in report["images"]  # type: ignore[attr-defined]
+        for one in image["references"]
+    }
+    now = second.public()
+    assert {tag: now.get(tag) for tag in told} == told
+    assert now[f"{B}:latest"] == now[f"{B}:1.1.0"]
 
 
 # -- put back
@@ -242,7 +279,7 @@ def test_a_long_journal_is_put_aside(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("event", ["pull_request", "pull_request_target"])
 def test_a_strangers_event_publishes_nothing(second: World, event: str) -> None:
-    second.source = replace(second.source, ci_event=event)
+    second.source = replace(second.source, ci_request=event)
     prepared = second.prepare(version="1.1.0")
     with pytest.raises(PlanError, match=event):
         refuse(prepared, Allowed(push=True))
@@ -251,7 +288,7 @@ def test_a_strangers_event_publishes_nothing(second: World, event: str) -> None:
 
 
 def test_all_that_stands_in_the_way_is_said_at_once(second: World) -> None:
-    second.source = replace(second.source, changes=("f",), ci_event="pull_request")
+    second.source = replace(second.source, changes=("f",), ci_request="pull_request")
     second.registry.fail("check_push", A, RegistryError("denied", status=403))
     prepared = second.prepare(version="1.0.0")
     full = replace(prepared, engine_facts=EngineFacts("28", "linux/amd64", True, free=1024))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +15,7 @@ from typing import Generic, TypeVar
 from releaser.cli.errors import format_error
 from releaser.cli.journaling import close, opened_beside
 from releaser.cli.options import DataFormat
-from releaser.cli.reporting import check_writable, write_atomically
+from releaser.cli.reporting import check_document, write_atomically
 from releaser.cli.running import limits_of, progress
 from releaser.cli.signals import Signals
 from releaser.core.events import RunResult
@@ -22,7 +23,7 @@ from releaser.core.plan import Mode, Plan, PlannedStep
 from releaser.errors import InternalError, ReleaserError, SetupError
 from releaser.executor import Limits, Stop
 from releaser.interfaces import Listener
-from releaser.pipeline import Adapters, Project
+from releaser.pipeline import Adapters, Project, of_strangers
 from releaser.reports.carried import Carried
 
 P = TypeVar("P")
@@ -76,11 +77,18 @@ class Carrying(Generic[P]):
 
 
 @contextmanager
-def carrying(record: Carrying[P], report: Path | None) -> Iterator[Carrying[P]]:
-    """Whatever ends the block, ``report`` is written, and JSON printed where it is asked for."""
+def carrying(
+    record: Carrying[P], report: Path | None, *, allow_event: bool
+) -> Iterator[Carrying[P]]:
+    """Whatever ends the block, ``report`` is written, and JSON printed where it is asked for.
+
+    Nothing is published under a pull request's event, unless ``allow_event``.
+    """
     if report is not None:
-        check_writable(report)
+        check_document(report)
     try:
+        if not (record.dry or allow_event):
+            _refuse_strangers()
         yield record
     except ReleaserError as error:
         record.error = error
@@ -96,6 +104,14 @@ def carrying(record: Carrying[P], report: Path | None) -> Iterator[Carrying[P]]:
             _write(report, text, record.error)
         if record.output is DataFormat.JSON and record.plan is not None:
             sys.stdout.write(text)
+
+
+def _refuse_strangers() -> None:
+    from releaser.sources.ci import request_event
+
+    event = request_event(os.environ)
+    if event:
+        raise of_strangers(event)
 
 
 def _write(path: Path, text: str, ended: ReleaserError | None) -> None:

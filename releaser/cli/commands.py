@@ -16,7 +16,7 @@ from releaser.cli.compose import adapters, contexts, load_project
 from releaser.cli.concerns import say_concerns
 from releaser.cli.machine import save
 from releaser.cli.options import DataFormat, EngineName, Format
-from releaser.cli.reporting import check_writable, recording
+from releaser.cli.reporting import check_document, recording
 from releaser.cli.running import execute, finish, limits_of, show_plan
 from releaser.cli.secrecy import redactor
 from releaser.cli.signals import handled
@@ -71,7 +71,7 @@ def plan(
 ) -> int:
     """Show what a release would build, push and tag, and why; nothing is changed."""
     if output is not None:
-        check_writable(output)
+        check_document(output)
     project = load_project(file, var, profile)
     request = Request(tuple(images or ()), only, version, offline=offline)
     prepared = prepare(project, adapters(project), request)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,8 +96,8 @@ def load_project(
         document=loaded.document,
         origin=loaded.origin,
     )
-    keep_secret(project)
-    return project
+    weak = keep_secret(project)
+    return replace(project, concerns=(*project.concerns, *weak)) if weak else project
 
 
 def contexts() -> Contexts:

@@ -90,6 +90,9 @@ Report = Annotated[
     Path | None,
     typer.Option("--report", metavar="FILE", help="Write a JSON report there, in every ending."),
 ]
+AllowEvent = Annotated[
+    bool, typer.Option("--allow-event", help="Publish although it is a pull request's event.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
 Profile = Annotated[
     list[str] | None,

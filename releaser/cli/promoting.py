@@ -51,6 +51,7 @@ def promote(
         ),
     ] = None,
     dry_run: options.DryRun = False,
+    allow_event: options.AllowEvent = False,
     journal: options.Journal = None,
     output_format: options.DataFormatOption = DataFormat.TEXT,
     report: options.Report = None,
@@ -61,7 +62,7 @@ def promote(
     record: Carrying[Promotion] = Carrying(
         "promote", "promoted", dry_run, output_format, promotion_json, promotion_text
     )
-    with handled() as signals, carrying(record, report):
+    with handled() as signals, carrying(record, report, allow_event=allow_event):
         project = load_project(file, var, profile)
         goal = Destinations.parse(to or (), tag or (), tuple(project.spec.registries))
         world = adapters(project)

@@ -44,6 +44,7 @@ def prune(
     yes: Annotated[
         bool, typer.Option("--yes", help="Do it; without it, only show what would be removed.")
     ] = False,
+    allow_event: options.AllowEvent = False,
     journal: options.Journal = None,
     output_format: options.DataFormatOption = DataFormat.TEXT,
     report: Annotated[
@@ -62,7 +63,7 @@ def prune(
     record: Carrying[Pruning] = Carrying(
         "prune", "pruned", not yes, output_format, pruning_json, pruning_text
     )
-    with handled() as signals, carrying(record, report):
+    with handled() as signals, carrying(record, report, allow_event=allow_event):
         project = load_project(file, var, profile)
         world = adapters(project)
         request = PruneRequest(tuple(images or ()), tuple(registry or ()), rules)

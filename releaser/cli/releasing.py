@@ -40,9 +40,7 @@ def release(
     allow_dirty: Annotated[
         bool, typer.Option("--allow-dirty", help="Push although the tree has changes.")
     ] = False,
-    allow_event: Annotated[
-        bool, typer.Option("--allow-event", help="Push although it is a pull request's event.")
-    ] = False,
+    allow_event: options.AllowEvent = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check all that a release checks, and do nothing.")
     ] = False,

@@ -22,6 +22,9 @@ from releaser.reports.run import Run, as_json
 ROOM = 4 * 1024 * 1024
 """Bytes that must be free for a report: one of a thousand images with five tags each has less."""
 
+_PIPES: dict[Path, int] = {}
+"""Named pipes that are to be written at the end, and stay open until then."""
+
 
 @dataclass
 class Recording:
@@ -48,7 +51,7 @@ class Recording:
 def recording(command: str, report: Path | None, *, pushed: bool) -> Iterator[Recording]:
     """Record a run; whatever ends the block, ``report`` is written, and the error goes on."""
     if report is not None:
-        check_writable(report)
+        check_document(report)
     record = Recording(command, pushed)
     try:
         yield record
@@ -109,6 +112,50 @@ def check_writable(path: Path) -> None:
         _check_room(path)
 
 
+def check_document(path: Path) -> None:
+    """:func:`check_writable`, and that a file which is there is a report or a plan of ours.
+
+    Raises:
+        SpecError, SetupError: it is not, or see there.
+    """
+    if path.is_fifo():
+        _check_reader(path)
+    check_writable(path)
+    if not path.is_file():
+        return
+    with path.open("rb") as stream:
+        start = stream.read(4096).lstrip()
+    ours = not start or (start.startswith(b"{") and b'"schema"' in start)
+    if not ours or ".git" in path.resolve().parts:
+        raise SpecError(
+            f"{path} is there, and is no report or plan: it is not overwritten",
+            hint="name another file, or remove it",
+        )
+
+
+def _check_reader(path: Path) -> None:
+    """Hold a named pipe open, so that its reader waits for us; one without a reader is refused."""
+    try:
+        _PIPES[path] = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise SpecError(
+            f"{path} is a pipe that nobody reads from"
+            if error.errno == errno.ENXIO
+            else f"{path} cannot be written: {(error.strerror or str(error)).lower()}",
+            hint="name a file, or start what reads it first",
+        ) from None
+
+
+def _write_device(path: Path, text: str) -> None:
+    """Write to a device or a pipe; a pipe that nobody reads any more fails at once."""
+    descriptor = _PIPES.pop(path, None)
+    if descriptor is None:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    os.set_blocking(descriptor, True)
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
+        stream.write(text)
+
+
 def _check_room(path: Path) -> None:
     """Raise :class:`SetupError` where there is no room for a report (:data:`ROOM` bytes)."""
     try:
@@ -139,7 +186,7 @@ def _mode(path: Path) -> int:
 def write_atomically(path: Path, text: str) -> None:
     """Write a file whole or not at all; one that is there keeps its mode."""
     if path.exists() and not path.is_file():  # /dev/stdout, a named pipe
-        path.write_text(text, encoding="utf-8")
+        _write_device(path, text)
         return
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
     try:

@@ -59,6 +59,7 @@ def rollback(
     ] = "",
     registry: options.Registries = None,
     dry_run: options.DryRun = False,
+    allow_event: options.AllowEvent = False,
     journal: options.Journal = None,
     output_format: options.DataFormatOption = DataFormat.TEXT,
 ) -> None:
@@ -69,7 +70,7 @@ def rollback(
     record: Carrying[Rollback] = Carrying(
         "rollback", "rolled-back", dry_run, output_format, rollback_json, rollback_text
     )
-    with handled() as signals, carrying(record, None):
+    with handled() as signals, carrying(record, None, allow_event=allow_event):
         project = load_project(file, var, profile)
         world = adapters(project)
         # the reason stays in the registry, where everybody who pulls can read it

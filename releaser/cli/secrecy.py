@@ -15,8 +15,10 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, TextIO, assert_never, cast
 
+from releaser.core.facts import Concern
 from releaser.core.harmless import unspoken_json
 from releaser.core.redaction import Redactor
+from releaser.core.secret_forms import SHORTEST, is_common
 from releaser.core.steps import Secret
 from releaser.errors import ReleaserError, StepError
 from releaser.secret_values import values_of
@@ -74,17 +76,52 @@ def guarded() -> Iterator[None]:
         _REDACTOR.reset(before)
 
 
-def keep_secret(project: Project) -> None:
-    """Let nobody say the values of the secrets that ``project`` declares."""
+def keep_secret(project: Project) -> tuple[Concern, ...]:
+    """Let nobody say the values of the secrets that ``project`` declares; says of which it cannot.
+
+    What stands in the spec's own names is public in every reference: with it hidden, no plan and no
+    report could be read back.
+    """
     declared = [
         Secret(one.id, one.env, os.path.join(project.root, one.file) if one.file else None)  # noqa: PTH118
         for image in project.spec.images.values()
         for one in image.secrets
     ]
-    values = values_of(declared, os.environ)
-    redactor().learn(*values)
+    kept: list[bytes] = []
+    concerns: list[Concern] = []
+    names = _names(project)
+    for secret in dict.fromkeys(declared):
+        values = values_of([secret], os.environ)
+        if any(_is_public(value, names) for value in values):
+            concerns.append(_weak(secret))
+        else:
+            kept += values
+    kept = list(dict.fromkeys(kept))
+    redactor().learn(*kept)
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        _mask(values)
+        _mask(kept)
+    return tuple(dict.fromkeys(concerns))
+
+
+def _names(project: Project) -> str:
+    """The names that references are made of, a line each."""
+    spec = project.spec
+    registries = (text for key, one in spec.registries.items() for text in (key, one.prefix))
+    images = (text for key, one in spec.images.items() for text in (key, one.repository or ""))
+    return "\n".join((spec.project, *registries, *images))
+
+
+def _is_public(value: bytes, names: str) -> bool:
+    text = value.decode("utf-8", "replace").strip()
+    return len(text) >= SHORTEST and (is_common(text) or text in names)
+
+
+def _weak(secret: Secret) -> Concern:
+    return Concern(
+        f'the value of secret "{secret.id}" is a common word or a name of this spec: '
+        "it is not hidden in what is printed and written",
+        "no secret should be so easy to guess: take another value",
+    )
 
 
 def _mask(values: Iterable[bytes]) -> None:

@@ -98,8 +98,8 @@ class SourceFacts:
     spec's folder that differ from HEAD; ``branch`` is ``None`` on a detached head. ``commit`` is
     ``None`` where there is no repository or no commit yet. ``commit_time`` is in seconds since
     1970. ``event`` is what a CI system says, where it speaks of this commit; ``default_branch`` is
-    what the remote said when it was cloned. ``ci_event`` is the name of the CI system's event,
-    whatever commit it speaks of.
+    what the remote said when it was cloned. ``ci_request`` is what to call the CI system's
+    event where it is of a pull or merge request, whatever commit it speaks of; else empty.
     """
 
     commit: str | None = None
@@ -116,7 +116,7 @@ class SourceFacts:
     default_branch: str | None = None
     past_tags: tuple[str, ...] = ()
     all_tags: tuple[str, ...] = ()
-    ci_event: str = ""
+    ci_request: str = ""
 
 
 def event_of(source: SourceFacts, now: int | None = None) -> EventFacts:

@@ -1,8 +1,4 @@
-"""Finds the values of secrets in text, however they are written, and takes them out.
-
-A value counts as raw text, as base64 at any of its three alignments, quoted as in a URL and escaped
-as in JSON; a value of several lines counts line by line as well. Values of fewer than six
-characters, and words that stand everywhere, are no needles: half of every text would be hidden.
+"""Finds texts among others of any size, and takes the values of secrets out.
 
 The search is meant for logs of any size. Each needle has a place in it with a character that is
 rare in logs; text is looked through for these few characters, each in one pass of its own, which is
@@ -11,122 +7,24 @@ many times faster than one pattern with all needles in it.
 
 from __future__ import annotations
 
-import base64
-import json
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
-from urllib.parse import quote, quote_plus
 
-from releaser.core.harmless import harmless, in_markdown, printable
-
-SHORTEST = 6
-"""Values of fewer characters are not looked for."""
+from releaser.core.secret_forms import forms, key_forms, line_forms
 
 MASK = "***"
-PIECE = 1024
-"""The longest needle: longer values are looked for in pieces, so that little must be held back."""
-
-_COMMON = frozenset(
-    ("default", "enabled", "disabled", "latest", "localhost", "production", "development")
-)
-_WRAPPED_AT = (76, 64)  # base64(1) of coreutils and MIME; PEM
-_MOST_WRAPPED = 16 * 1024
-_KEY_LENGTH = 16
-_OF_HTML = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
+_DIGEST = re.compile(r"sha(?:256:[0-9a-f]{64}|512:[0-9a-f]{128})")
+_LONGER_THAN_CHANCE = 16
+_SAMPLE = 64
 # From the most common in logs to the least; what is not in it is rarer still.
 _BY_FREQUENCY = " etaoinsrlcdup0123456789mhg.-/:bf_vw,=ky'\"()[]{}<>ASTERINOLCDMPUBxjzq"
 _WEIGHT = {character: 200 - 2 * at for at, character in enumerate(_BY_FREQUENCY)}
 _RAREST = 40
 _KEY = 3
-
-
-def is_sought(value: str) -> bool:
-    """Whether a value can be looked for: it is long enough, and no word that stands everywhere."""
-    value = value.strip()
-    return len(value) >= SHORTEST and value.lower() not in _COMMON
-
-
-def forms(value: bytes) -> frozenset[str]:
-    """How a value may be written; empty where it cannot be looked for."""
-    found: set[str] = set()
-    stripped = value.strip()
-    text = stripped.decode("utf-8", "replace")
-    if not is_sought(text):
-        return frozenset()
-    for raw in {text, text.strip(), harmless(text)}:
-        found |= {raw, *_quoted(raw), *_escaped(raw)}
-    for content in {stripped, text.strip().encode()}:
-        found |= {*_in_base64(content), *_wrapped(value)}
-    return frozenset(piece for form in found for piece in _pieces(form))
-
-
-def line_forms(value: bytes) -> frozenset[str]:
-    """How the lines of a value may be written, each for itself."""
-    lines = value.splitlines()
-    return frozenset().union(*(forms(line) for line in lines)) if len(lines) > 1 else frozenset()
-
-
-def key_forms(value: bytes) -> frozenset[str]:
-    """As :func:`line_forms`, of lines that look like keys: long, with a digit and no blank.
-
-    Others of a file of settings may well stand in an image: the address of a mirror, a heading.
-    """
-    lines = [line.strip() for line in value.splitlines()]
-    keys = [one for one in lines if len(one) >= _KEY_LENGTH and b" " not in one and _digit(one)]
-    return frozenset().union(*map(forms, keys)) if len(lines) > 1 else frozenset()
-
-
-def _digit(line: bytes) -> bool:
-    return any(48 <= byte <= 57 for byte in line)
-
-
-def _quoted(text: str) -> Iterator[str]:
-    for quoted in {quote(text, safe=s) for s in ("", "/", "!'()*")} | {quote_plus(text)}:
-        yield quoted
-        yield re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), quoted)
-
-
-def _escaped(text: str) -> Iterator[str]:
-    for ascii_only in (True, False):
-        escaped = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
-        yield escaped
-        yield escaped.replace("/", "\\/")
-        # Go escapes these three as well (encoding/json, "HTMLEscape").
-        yield escaped.translate(_OF_HTML)
-    # As reports and errors of our own write it.
-    yield printable(text)
-    yield in_markdown(text)
-
-
-def _in_base64(value: bytes) -> Iterator[str]:
-    """What stays the same of the value's base64 whatever stands before and behind it."""
-    for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        yield encode(value).decode()
-        yield encode(value).decode().rstrip("=")
-        for before in range(3):
-            encoded = encode(b"\0" * before + value).decode()
-            unsure = {0: 0, 1: 3, 2: 2}[(before + len(value)) % 3]
-            yield encoded[(0, 2, 3)[before] : len(encoded) - unsure]
-
-
-def _wrapped(value: bytes) -> Iterator[str]:
-    """The lines in which programs print a longer value's base64."""
-    if len(value) > _MOST_WRAPPED:
-        return
-    encoded = base64.b64encode(value).decode()
-    for width in _WRAPPED_AT:
-        if len(encoded) > width:
-            lines = [encoded[at : at + width] for at in range(0, len(encoded), width)]
-            yield from (line for line in lines if len(line) >= 2 * SHORTEST)
-
-
-def _pieces(form: str) -> Iterator[str]:
-    for at in range(0, len(form), PIECE):
-        piece = form[at : at + PIECE]
-        if len(piece) >= SHORTEST:
-            yield piece
+_NONE: Mapping[tuple[int, int], set[str]] = {}
 
 
 class Needles:
@@ -177,10 +75,13 @@ class _Search:
     """The needles that share their rarest character."""
 
     def __init__(self, character: str, needles: Iterable[str]) -> None:
-        self._by_key: dict[str, list[tuple[int, str]]] = {}
+        # By the key, then by the key's place and the length: lines of a file are often alike, and
+        # a set tells at once which of a thousand it is.
+        self._by_key: dict[str, dict[tuple[int, int], set[str]]] = {}
         for needle in needles:
             at = needle.index(character)
-            self._by_key.setdefault(needle[at : at + _KEY], []).append((at, needle))
+            alike = self._by_key.setdefault(needle[at : at + _KEY], {})
+            alike.setdefault((at, len(needle)), set()).add(needle)
         seconds: dict[str, str] = {}
         for key in sorted(self._by_key):
             seconds[key[1]] = seconds.get(key[1], "") + key[2]
@@ -191,9 +92,10 @@ class _Search:
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         for match in self._pattern.finditer(text):
             at = match.start()
-            for before, needle in self._by_key.get(text[at : at + _KEY], ()):
-                if at >= before and text.startswith(needle, at - before):
-                    yield at - before, at - before + len(needle)
+            for (before, length), needles in self._by_key.get(text[at : at + _KEY], _NONE).items():
+                begin = at - before
+                if begin >= 0 and text[begin : begin + length] in needles:
+                    yield begin, begin + length
 
 
 def _class(characters: str) -> str:
@@ -205,7 +107,7 @@ def _searches(needles: Iterable[str]) -> Iterator[_Search]:
     left = set(needles)
     owners: dict[str, set[str]] = {}
     for needle in left:
-        for character in set(needle[: len(needle) - _KEY + 1]):
+        for character in set(needle[: min(len(needle) - _KEY + 1, _SAMPLE)]):
             owners.setdefault(character, set()).add(needle)
     while left:
         best = min(sorted(owners), key=lambda one: _cost(one, owners[one]))
@@ -222,29 +124,52 @@ def _cost(character: str, needles: set[str]) -> float:
 NO_SECRETS_SOUGHT = Sought(Needles({}))
 
 
+def _by_chance(text: str, spans: set[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Those of ``spans`` that are a small part of a digest."""
+    short = [(begin, end) for begin, end in spans if end - begin < _LONGER_THAN_CHANCE]
+    if not short:
+        return set()
+    digests = [match.span() for match in _DIGEST.finditer(text)]
+    begins = [begin for begin, _ in digests]
+    found = set()
+    for begin, end in short:
+        at = bisect_right(begins, begin) - 1
+        if at >= 0 and end <= digests[at][1]:
+            found.add((begin, end))
+    return found
+
+
 class Redactor:
     """Takes values out of text; learns further ones on the way. Shows nothing of them."""
 
     def __init__(self, values: Iterable[bytes] = ()) -> None:
-        self._forms: frozenset[str] = frozenset()
-        self._needles = Needles({})
+        self._known: set[bytes] = set()
+        self._needles: list[Needles] = []
         self.learn(*values)
 
     def learn(self, *values: bytes) -> None:
-        """Take ``values`` out as well from now on, each line of theirs for itself too."""
-        new = frozenset().union(*(forms(one) | line_forms(one) for one in values), self._forms)
-        if new != self._forms:
-            self._forms = new
-            self._needles = Needles(dict.fromkeys(new, ""))
+        """Take ``values`` out as well from now on, each line of theirs for itself too.
+
+        Many threads may: what is known is only ever added to. What is known already costs nothing.
+        """
+        fresh = [one for one in values if one not in self._known]
+        new = frozenset().union(*(forms(one) | line_forms(one) for one in fresh))
+        if new:
+            self._needles.append(Needles(dict.fromkeys(new, "")))
+        self._known.update(fresh)
 
     @property
     def longest(self) -> int:
         """The length of the longest text that is taken out, at most :data:`PIECE`."""
-        return self._needles.longest
+        return max((one.longest for one in self._needles), default=0)
 
     def hide(self, text: str) -> str:
-        """``text`` with asterisks in place of every value."""
-        spans = sorted(self._needles.spans(text))
+        """``text`` with asterisks in place of every value.
+
+        Digests stay whole, unless a value is as long as none is in one by chance.
+        """
+        found = {span for one in self._needles for span in one.spans(text)}
+        spans = sorted(found - _by_chance(text, found))
         if not spans:
             return text
         parts: list[str] = []

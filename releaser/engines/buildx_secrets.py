@@ -10,6 +10,7 @@ from pathlib import Path
 
 from releaser.core.steps import BuildStep, Secret
 from releaser.errors import SetupError
+from releaser.secret_values import LARGEST
 
 
 def missing(step: BuildStep, environment: Mapping[str, str]) -> Iterator[SetupError]:
@@ -20,6 +21,12 @@ def missing(step: BuildStep, environment: Mapping[str, str]) -> Iterator[SetupEr
         if secret.file is not None and not Path(secret.file).is_file():
             wrong = "is no file" if Path(secret.file).exists() else "does not exist"
             yield _absent(step, secret, f"file {secret.file}, which {wrong}")
+        elif secret.file is not None and (size := Path(secret.file).stat().st_size) > LARGEST:
+            yield SetupError(
+                f'secret "{secret.id}" of image "{step.image}" is too large: {secret.file}',
+                details=(("size", f"{size} bytes"), ("allowed", f"{LARGEST} bytes")),
+                hint="keep in it only what is secret, and the rest in the build context",
+            )
     if "default" in step.ssh and not environment.get("SSH_AUTH_SOCK"):
         yield SetupError(
             f'image "{step.image}" needs an SSH agent, and SSH_AUTH_SOCK is not set',

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from itertools import groupby, repeat
 
 from releaser.core.harmless import harmless, unspoken
-from releaser.core.redaction import PIECE
+from releaser.core.secret_forms import PIECE
 
 LONGEST_LINE = 4096
 """How many characters of a line are shown; a longer one ends in an ellipsis."""

@@ -51,7 +51,10 @@ def _paths(spec: Spec) -> Iterator[tuple[_Path, str]]:
 
 def _paths_of(image: ImageSpec) -> Iterator[tuple[_Path, str]]:
     yield ("context",), image.context
-    yield ("dockerfile",), f"{image.context}/{image.dockerfile or 'Dockerfile'}"
+    dockerfile = f"{image.context}/{image.dockerfile or 'Dockerfile'}"
+    yield ("dockerfile",), dockerfile
+    yield ("context",), f"{image.context}/.dockerignore"
+    yield ("dockerfile",), f"{dockerfile}.dockerignore"
     for index, secret in enumerate(image.secrets):
         if secret.file is not None:
             yield ("secrets", index, "file"), secret.file

@@ -27,9 +27,10 @@ from releaser.core.spec import (
     VersioningSpec,
 )
 from releaser.core.spec import descriptions as said
-from releaser.core.spec.models import ENVIRONMENT_NAME, ID, PROVENANCE, SIZE
+from releaser.core.spec.models import ENVIRONMENT_NAME, ID, PROVENANCE
 from releaser.core.spec.problems import NAME, VARIABLE
 from releaser.core.spec.prune_fields import AGE, MOST_KEPT
+from releaser.core.spec.size_fields import SIZE
 from releaser.core.spec.version_fields import SOURCES
 from releaser.loader import schema_forms as forms
 from releaser.loader.including import SECTIONS

@@ -8,7 +8,7 @@ from releaser.pipeline.bases import locked_digests
 from releaser.pipeline.checkout import Seen, see, template_of
 from releaser.pipeline.exporting import Described, describe
 from releaser.pipeline.locking import Relocked, check_lock, relock
-from releaser.pipeline.preflight import Allowed, preflight, refuse
+from releaser.pipeline.preflight import Allowed, of_strangers, preflight, refuse
 from releaser.pipeline.preparation import prepare
 from releaser.pipeline.promoting import Promoting, plan_promotion, promote, refuse_promotion
 from releaser.pipeline.pruning import PruneRequest, plan_pruning, prune
@@ -45,6 +45,7 @@ __all__ = [
     "fingerprints",
     "host_platform",
     "locked_digests",
+    "of_strangers",
     "outcome_error",
     "plan_promotion",
     "plan_pruning",

@@ -17,8 +17,6 @@ from releaser.pipeline.request import Adapters, Prepared
 LEAST_FREE = 512 * 1024 * 1024
 """Bytes that an engine must have left before it builds anything."""
 
-_OF_STRANGERS = frozenset({"pull_request", "pull_request_target"})
-
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
@@ -85,11 +83,8 @@ def refusals(prepared: Prepared, allowed: Allowed) -> Iterator[ReleaserError]:
 
 def _push_refusals(prepared: Prepared, allowed: Allowed) -> Iterator[ReleaserError]:
     source = prepared.source
-    if source.ci_event in _OF_STRANGERS and not allowed.event:
-        yield PlanError(
-            f"the event is {source.ci_event}: what it builds is not reviewed yet",
-            hint="push when it is merged; --allow-event pushes nevertheless",
-        )
+    if source.ci_request and not allowed.event:
+        yield of_strangers(source.ci_request)
     if source.changes and not allowed.dirty:
         shown = ", ".join(source.changes[:5]) + (" …" if len(source.changes) > 5 else "")
         yield PlanError(
@@ -112,6 +107,14 @@ def _push_refusals(prepared: Prepared, allowed: Allowed) -> Iterator[ReleaserErr
             "the clone is shallow, so the last version is not known",
             hint="fetch it: actions/checkout with fetch-depth: 0, or git fetch --unshallow",
         )
+
+
+def of_strangers(event: str) -> PlanError:
+    """Why nothing is published under ``event``, a pull or merge request's."""
+    return PlanError(
+        f"the event is {event}: what it runs is not reviewed yet",
+        hint="publish when it is merged; --allow-event publishes nevertheless",
+    )
 
 
 def _builder(prepared: Prepared, plan: Plan, adapters: Adapters) -> Builder | None:

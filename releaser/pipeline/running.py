@@ -82,19 +82,23 @@ def _concluded(plan: Plan, result: RunResult, adapters: Adapters, *, rollback: b
 
 
 def _written(plan: Plan, result: RunResult, undone: Undone) -> tuple[list[str], list[str]]:
-    """What people pull by: the references that were written, and those that should have been.
+    """What people pull by: the references that were written, and those that are not as planned.
 
-    An upload without a fingerprint's tag writes a public tag too. What was undone is not written.
+    An upload without a fingerprint's tag writes a public tag too. What was undone is not written. A
+    tag that was written by a step which failed afterwards, as it looked again, is in both lists.
     """
-    found: dict[str, bool] = {}
+    written: dict[str, None] = {}
+    wanted: dict[str, bool] = {}
     for one in plan.steps:
         step = one.step
         if isinstance(step, TagStep) or (isinstance(step, PushStep) and step.kind is not None):
-            done = result.records[step.key].outcome is Outcome.DONE
-            done = done and step.reference not in undone.restored
-            found[str(step.reference)] = done or found.get(str(step.reference), False)
-    written = [reference for reference, done in found.items() if done]
-    return written, [reference for reference in found if reference not in written]
+            name, record = str(step.reference), result.records[step.key]
+            stays = step.reference not in undone.restored
+            done = record.outcome is Outcome.DONE and stays
+            wanted[name] = done or wanted.get(name, False)
+            if done or (record.write is not None and stays):
+                written[name] = None
+    return list(written), [name for name, done in wanted.items() if not done]
 
 
 def outcome_error(
@@ -122,7 +126,7 @@ def _partial(
     """The error of a run that wrote some public tags and not others."""
     details = [
         *(("written", reference) for reference in written[:20]),
-        *(("missing", reference) for reference in missing),
+        *(("not settled" if one in written else "missing", one) for one in missing),
     ][:40]
     details += [("put back", str(reference)) for reference in undone.restored[:20]]
     details += [("not put back", f"{reference}: {why}") for reference, why in undone.left[:20]]
@@ -131,5 +135,5 @@ def _partial(
         result.error.details, result.error.hint = tuple(details), hint
         return result.error
     cause = result.error.message if result.error else "it did not end"
-    count = f"{len(written)} of {len(written) + len(missing)} tags were written"
+    count = f"{len(written)} of {len({*written, *missing})} tags were written"
     return PartialError(f"partly published: {count}: {cause}", details=details, hint=hint)

@@ -162,11 +162,13 @@ def reference_json(one: ReferencePlan, result: RunResult | None) -> dict[str, ob
     records = result.records if result else {}
     record = records.get(TagStep.key_of(one.reference))
     undone = result is not None and one.reference in result.undone
-    done = record is not None and record.outcome is Outcome.DONE
-    written = done and record is not None and record.write is not None and not undone
-    seen = record.write.before if record and record.write else one.before
+    write = record.write if record else None
+    seen = write.before if write else one.before
     before = str(seen) if seen else None
-    digest = str(record.digest) if record and record.digest and not undone else before
+    named = record.digest if record else None
+    if write is not None:  # also where the step failed afterwards, while it looked again
+        named = named or write.after
+    digest = str(named) if named and not undone else before
     kept = one.action is TagAction.KEEP and not one.reason
     return {
         "reference": str(one.reference),
@@ -174,7 +176,7 @@ def reference_json(one: ReferencePlan, result: RunResult | None) -> dict[str, ob
         "kind": one.kind.value,
         "action": one.action.value,
         "outcome": _ending(record, undone=undone) if record else _left(kept=kept),
-        "written": written,
+        "written": write is not None and not undone,
         "before": before,
         "digest": digest,
         "superseded_by": record.superseded_by if record else None,

@@ -27,6 +27,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _GITLAB_NAMES = {
     "schedule": "schedule",
     "merge_request_event": "pull_request",
+    "external_pull_request_event": "pull_request",
     "web": "workflow_dispatch",
     "api": "workflow_dispatch",
     "trigger": "workflow_dispatch",
@@ -73,12 +74,24 @@ def event(environment: Mapping[str, str]) -> CiEvent | None:
     return found if found and found.is_sound else None
 
 
-def event_name(environment: Mapping[str, str]) -> str:
-    """What the CI system calls the event, whatever commit it is about; empty elsewhere."""
+def request_event(environment: Mapping[str, str]) -> str:
+    """What to call the event where it is of a pull or merge request; empty where it is of none.
+
+    Whatever commit it is about, and whichever of its variables says so: GitHub checks the merge of
+    a request out for its reviews as well, and GITHUB_REF tells what is checked out, whoever asked.
+    """
     if environment.get("GITLAB_CI"):
-        how = _text(environment.get("CI_PIPELINE_SOURCE"))
-        return _GITLAB_NAMES.get(how, how)
-    return _text(environment.get("GITHUB_EVENT_NAME"))
+        how = environment.get("CI_PIPELINE_SOURCE", "")
+        if _GITLAB_NAMES.get(how.lower()) == "pull_request":
+            return "pull_request"
+        if environment.get("CI_MERGE_REQUEST_IID"):
+            return "of a merge request"
+    name, ref = environment.get("GITHUB_EVENT_NAME", ""), environment.get("GITHUB_REF", "")
+    if name.strip().lower().startswith("pull_request"):
+        return _text(name.strip()) or "pull_request"
+    if ref.strip().lower().startswith("refs/pull/"):
+        return f"{_text(name) or 'one'} of {_text(ref) or 'a pull request'}"
+    return ""
 
 
 def branch(

@@ -35,7 +35,7 @@ class GitSource:
         Raises:
             SetupError: git refuses the repository, cannot read it, or takes too long.
         """
-        return replace(self._facts(template), ci_event=ci.event_name(self._environment))
+        return replace(self._facts(template), ci_request=ci.request_event(self._environment))
 
     def _facts(self, template: TagTemplate) -> SourceFacts:
         try:

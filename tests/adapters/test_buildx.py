@@ -397,7 +397,13 @@ def test_what_is_missing_is_a_setup_error(tmp_path: Path) -> None:
         Buildx(environment=nothing).check([])
     assert caught.value.hint is not None
     environment = installed(tmp_path)
+    large = tmp_path / "large"
+    large.write_bytes(b"x" * 512_001)
     for wanting, complaint in [
+        (
+            step("a", secrets=(Secret("t", file=str(large)),)),
+            'secret "t" of image "a" is too large',
+        ),
         (step("a", secrets=(Secret("t", env="NONE"),)), '"t" of image "a" needs variable NONE'),
         (step("a", secrets=(Secret("t", file="/none"),)), "file /none, which does not exist"),
         (step("a", ssh=("default",)), "needs an SSH agent"),
@@ -408,7 +414,7 @@ def test_what_is_missing_is_a_setup_error(tmp_path: Path) -> None:
 
 def test_what_is_there_passes(tmp_path: Path) -> None:
     environment = installed(tmp_path) | {"T": "x", "SSH_AUTH_SOCK": "/agent"}
-    (tmp_path / "secret").write_text("x")
+    (tmp_path / "secret").write_text("x" * 512_000)
     secrets = (Secret("t", env="T"), Secret("f", file=str(tmp_path / "secret")))
     asks_all = step("a", secrets=secrets, ssh=("default",), cache_to=("type=inline",))
     Buildx(environment=environment).check([asks_all])

@@ -9,7 +9,7 @@ import pytest
 
 from releaser.core.facts import EventFacts, RepositoryFacts, event_of
 from releaser.sources import ci
-from releaser.sources.ci import CiEvent, branch, event, event_name
+from releaser.sources.ci import CiEvent, branch, event, request_event
 from tests.git_repository import Repo
 
 SHA = "1" * 40
@@ -24,6 +24,7 @@ ABOUT = {
 REPOSITORY = RepositoryFacts("shop", "All of it", "https://example.com/acme/shop", "MIT")
 PLAIN = RepositoryFacts("shop", "", "https://github.com/acme/shop")
 GITLAB = {"GITLAB_CI": "true"}
+PULL_REF = {"GITHUB_REF": "refs/pull/1/merge"}
 PULL = {"number": 7, "pull_request": {"head": {"sha": HEAD}, "base": {"ref": "main"}}}
 
 
@@ -390,12 +391,25 @@ def test_a_clone_without_tags_is_a_concern_in_ci_alone(repo: Repo, tmp_path: Pat
     [
         ({}, ""),
         ({"GITHUB_EVENT_NAME": "pull_request_target"}, "pull_request_target"),
-        ({"GITHUB_EVENT_NAME": "push\n"}, ""),
+        ({"GITHUB_EVENT_NAME": "pull_request_review"}, "pull_request_review"),
+        ({"GITHUB_EVENT_NAME": "PULL_REQUEST"}, "PULL_REQUEST"),
+        ({"GITHUB_EVENT_NAME": "pull_request\x1b"}, "pull_request"),
+        (PULL_REF | {"GITHUB_EVENT_NAME": "push"}, "push of refs/pull/1/merge"),
+        (PULL_REF, "one of refs/pull/1/merge"),
+        ({"GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/refs/pull/1"}, ""),
+        ({"GITHUB_EVENT_NAME": "issue_comment", "GITHUB_REF": "refs/heads/main"}, ""),
         ({"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "merge_request_event"}, "pull_request"),
+        ({"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "Merge_Request_Event"}, "pull_request"),
+        (
+            {"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "external_pull_request_event"},
+            "pull_request",
+        ),
+        ({"GITLAB_CI": "true", "CI_MERGE_REQUEST_IID": "7"}, "of a merge request"),
+        ({"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "push"}, ""),
         ({"CI_PIPELINE_SOURCE": "merge_request_event"}, ""),
     ],
 )
-def test_the_name_of_an_event_is_known_whatever_it_is_about(
+def test_an_event_of_a_request_is_known_whatever_it_is_about(
     environment: dict[str, str], name: str
 ) -> None:
-    assert event_name(environment) == name
+    assert request_event(environment) == name

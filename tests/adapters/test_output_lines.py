@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from releaser.core.redaction import MASK, Redactor, is_sought
+from releaser.core.redaction import MASK, Redactor
+from releaser.core.secret_forms import is_sought
 from releaser.engines.output_lines import LONGEST_LINE, OutputLines
 
 SECRET = "hunter-22/ünïcode&more"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -325,7 +326,7 @@ def test_a_dry_run_checks_all_that_a_release_checks_and_does_nothing(made: World
 
 
 def test_a_pull_request_publishes_nothing_unless_told_to(made: World, ran: Ran) -> None:
-    made.source = replace(made.source, ci_event="pull_request_target")
+    made.source = replace(made.source, ci_request="pull_request_target")
     code, _, err = ran("release", "--push")
     assert code == 3
     assert "--allow-event" in err
@@ -348,3 +349,45 @@ def test_tags_stay_where_a_failed_run_put_them_if_told_so(made: World, ran: Ran)
     assert ran("release", "--push", "--version", "1.1.0", "--no-rollback")[0] == 5
     named = made.registry.named()
     assert named["main.example/shop/base:latest"] == named["main.example/shop/base:1.1.0"]
+
+
+@pytest.mark.usefixtures("made")
+def test_a_pipe_is_written_where_somebody_reads_it(ran: Ran, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for arguments in (
+        ("release", "--push", "--dry-run", "--report", str(pipe)),
+        ("plan", "-o", str(pipe)),
+    ):
+        code, _, err = ran(*arguments)
+        assert code == 2
+        assert "a pipe that nobody reads from" in err
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        assert ran(*arguments)[0] == 0
+        assert json.loads(os.read(reader, 1 << 20))["schema"] == 1
+        os.close(reader)
+    code, _, err = ran("release", "--push", "--journal", str(pipe))
+    assert code == 2
+    assert "is a pipe" in err
+    with pytest.raises(OSError, match="No such device"):
+        write_atomically(pipe, "text")
+
+
+@pytest.mark.usefixtures("made")
+def test_a_file_that_is_no_document_of_ours_is_not_overwritten(ran: Ran) -> None:
+    Path(".git").mkdir()
+    for name, content in (
+        ("images.yaml", "version: 1"),
+        ("package.json", '{"$schema": 1}'),
+        (".git/x", '{"schema": 1}'),
+    ):
+        Path(name).write_text(content)
+        for arguments in (("release", "--push", "--report", name), ("plan", "-o", name)):
+            code, _, err = ran(*arguments)
+            assert code == 2
+            assert "is not overwritten" in err
+        assert Path(name).read_text() == content
+    Path("report.json").touch()
+    for _ in range(2):
+        assert ran("release", "--push", "--report", "report.json")[0] == 0
+        assert ran("plan", "-o", "report.json")[0] == 0

@@ -46,7 +46,8 @@ def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
     monkeypatch.setattr(releasing, "opened", lambda *_: NO_JOURNAL)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("CI", "1")
-    monkeypatch.delenv("RELEASER_VERSION", raising=False)
+    for name in ("RELEASER_VERSION", "GITHUB_EVENT_NAME", "GITHUB_REF", "GITLAB_CI"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     return world
 
@@ -382,3 +383,34 @@ class TestPrune:
         code, out, err = ran("prune", *arguments)
         assert (code, out) == (2, "")
         assert message in err
+
+
+class TestStrangers:
+    """Under a pull request nothing is published by any command."""
+
+    COMMANDS = (
+        ["promote", "1.4.2", "--to", "stable", "--report", "report.json"],
+        ["rollback", "--withdraw", "1.4.2"],
+        ["prune", "--yes", "--keep-last", "0", "--report", "report.json"],
+    )
+
+    @pytest.mark.parametrize("command", COMMANDS)
+    def test_refused(
+        self, made: World, ran: Ran, monkeypatch: pytest.MonkeyPatch, command: list[str]
+    ) -> None:
+        before = made.registry.named()
+        monkeypatch.setenv("GITHUB_EVENT_NAME", "push")
+        monkeypatch.setenv("GITHUB_REF", "refs/pull/1/merge")
+        code, _, err = ran(*command)
+        assert code == 3
+        assert "the event is push of refs/pull/1/merge" in err
+        assert "--allow-event" in err
+        assert made.registry.named() == before
+        if "--report" in command:
+            assert report()["outcome"] == "refused"
+        assert "the event is" not in ran(*command, "--allow-event")[2]
+
+    def test_a_look_is_free(self, ran: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("GITHUB_EVENT_NAME", "pull_request_review")
+        assert ran("promote", "1.4.2", "--to", "stable", "--dry-run")[0] == 0
+        assert ran("prune", "--keep-last", "0")[0] == 0

@@ -114,6 +114,29 @@ def test_github_is_told_what_to_mask(
     assert "add-mask" not in captured.out
 
 
+@pytest.mark.parametrize("value", ["sha256", "fingerprint", "backend", "docker.io", "example/shop"])
+def test_a_secret_that_is_a_common_word_leaves_documents_as_they_are(
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    value: str,
+) -> None:
+    spec = "registries: {main: {prefix: reg.example/shop}}\n" + SPEC.replace("api:", "backend:")
+    (project / "images.yaml").write_text(spec)
+    plan = ("plan", "--offline", "--version", "1.0.0", "--format", "json")
+    monkeypatch.delenv("APP_TOKEN")
+    assert app.run(plan) == 0
+    before = json.loads(capsys.readouterr().out)
+    monkeypatch.setenv("APP_TOKEN", value)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert app.run([*plan, "-o", "plan.json"]) == 0
+    captured = capsys.readouterr()
+    for text in (captured.out, (project / "plan.json").read_text()):
+        assert json.loads(text)["images"] == before["images"]
+    assert captured.err.count('the value of secret "t" is a common word') == 1
+    assert f"add-mask::{value}" not in captured.err
+
+
 def test_what_is_masked_and_how() -> None:
     assert masked([b"abc\n", b"", b" \n", b"one-line-1\nx\ntwo-line-2\n"]) == [
         "abc",

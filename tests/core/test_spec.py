@@ -176,7 +176,8 @@ def test_a_spec_comes_back_from_its_own_data() -> None:
     [
         {"platforms": [3]}, {"secrets": 3}, {"secrets": ["pip"]}, {"args": 3}, {"args": [3]},
         {"needs": 3}, {"needs": [3]}, {"needs": ["a", "a"]}, {"extra_hosts": 3}, {"tags": 3},
-        {"extra_hosts": ["a"]}, {"target": ""}, {"shm_size": "-1"}, {"context": None},
+        {"extra_hosts": ["a"]}, {"target": ""}, {"shm_size": "-1"},
+        {"shm_size": "9" * 32}, {"shm_size": "1025g"}, {"context": None},
     ],
 )  # fmt: skip
 def test_values_of_other_kinds_are_refused(fields: dict[str, object]) -> None:

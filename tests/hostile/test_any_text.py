@@ -165,7 +165,7 @@ def _ask(found: object) -> None:
 def test_any_variables_of_a_ci_system(environment: dict[str, str]) -> None:
     found = ci.event(environment)
     assert found is None or found.is_sound
-    assert isinstance(ci.event_name(environment), str)
+    assert isinstance(ci.request_event(environment), str)
 
 
 def test_locks_are_read() -> None:

@@ -412,7 +412,9 @@ def test_c16b_a_ref_that_is_forged(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
         assert not server.asked("PUT")
 
 
-@pytest.mark.parametrize("event", ["pull_request", "pull_request_target"])
+@pytest.mark.parametrize(
+    "event", ["pull_request", "pull_request_target", "pull_request_review", "PULL_REQUEST", "push"]
+)
 def test_c16c_an_event_of_strangers(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, event: str
 ) -> None:
@@ -426,6 +428,12 @@ def test_c16c_an_event_of_strangers(
         publishing(shop, server.host)
         ended = shop.refused("release", "--push", "--version=1.0.0", code=3)
         ended.says(f"the event is {event}", "--allow-event")
+        for command in (
+            ["promote", "1.0.0", "--to=x"],
+            ["rollback", "--to=1.0.0"],
+            ["prune", "--yes"],
+        ):
+            shop.refused(*command, code=3).says(f"the event is {event}", "--allow-event")
         assert not server.asked("PUT")
 
 

@@ -112,6 +112,13 @@ def test_s29c_a_dockerfile_that_nobody_named_is_no_way_out(shop: Shop) -> None:
     assert "root:" not in ended.err
 
 
+@pytest.mark.parametrize("name", [".dockerignore", "Dockerfile.dockerignore"])
+def test_s29c_an_ignore_file_is_no_way_out(shop: Shop, name: str) -> None:
+    (shop.folder / name).symlink_to("/etc/passwd")
+    ended = shop.refused("validate").says(f'{name}" is reached by a link that leaves the folder')
+    assert "root:" not in ended.err
+
+
 def test_s29d_texts_that_are_no_dockerfiles(shop: Shop) -> None:
     for content in (b"\xff\xfeF\0R\0", b"FROM \xff\n", b"", b"FROM\n", b"RUN x\n", b"\0" * 100):
         shop.write("Dockerfile", content)

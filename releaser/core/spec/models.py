@@ -27,6 +27,7 @@ from releaser.core.spec.fields import (
 )
 from releaser.core.spec.prune_fields import KEEP_NOTHING_SAID, PruneSpec
 from releaser.core.spec.registry_fields import RegistrySpec, registry
+from releaser.core.spec.size_fields import check_size
 from releaser.core.spec.tag_fields import Rules, TagPolicySpec, policy_of, with_policies
 from releaser.core.spec.version_fields import GIT_TAGS, VersioningSpec
 from releaser.core.template import blank
@@ -38,7 +39,6 @@ PLAN_FIELDS = frozenset({"args", "labels", "tags"})
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-SIZE = re.compile(r"[0-9]+(?:\.[0-9]+)?\s*(?:[BKMGbkmg]|[KMGkmg][Ii]?[Bb])?")
 PROVENANCE = re.compile(r"mode=(?:min|max)|(?:builder-id|reproducible|version)=[^\s\x22]+")
 SUFFIX = re.compile(r"[A-Za-z0-9._-]{0,64}")
 
@@ -180,8 +180,8 @@ class ImageSpec(_Model):
     @field_validator("shm_size")
     @classmethod
     def _a_size(cls, value: str | None) -> str | None:
-        if value is not None and not SIZE.fullmatch(blank(value, "1")):
-            raise refused(f'"{value}" is not a size', "write 128m or 1g")
+        if value is not None:
+            check_size(value)
         return value
 
     @field_validator("provenance")
