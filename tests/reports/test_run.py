@@ -168,10 +168,10 @@ def unknown() -> Run:
     (first, *rest) = [key for key in result.records if key.startswith("tag:")]
     lost = UnknownError("it is unknown whether ghcr.io/acme/shop/base:1.4.2 was written")
     records = dict(result.records)
-    none = {"digest": None, "write": None}
-    records[first] = replace(records[first], outcome=Outcome.FAILED, error=lost, **none)
+    bare = {key: replace(records[key], digest=None, write=None) for key in (first, *rest)}
+    records[first] = replace(bare[first], outcome=Outcome.FAILED, error=lost)
     records |= {
-        key: replace(records[key], outcome=Outcome.BLOCKED, blocked_by=first, seconds=0, **none)
+        key: replace(bare[key], outcome=Outcome.BLOCKED, blocked_by=first, seconds=0)
         for key in rest
     }
     outcome = outcome_error(plan, RunResult(records, lost))
