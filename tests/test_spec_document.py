@@ -30,7 +30,7 @@ def printed(files: dict[str, str], command: str) -> str:
         project="shop",
         variables=dict(one.split("=") for option, one in given if option == "--var"),
         profiles=[one for option, one in given if option == "--profile"],
-        files=KnownFiles(texts, {}),
+        files=KnownFiles(texts),
     )
     text = resolved_text(found.document, found.origin)
     return text[text.index("images:\n") :] if command.endswith(IMAGES) else text

@@ -68,7 +68,7 @@ class Document:
             project="shop",
             variables=self.variables,
             profiles=self.profiles,
-            files=KnownFiles(texts, {}),
+            files=KnownFiles(texts),
         )
 
 

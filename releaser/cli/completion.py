@@ -152,8 +152,10 @@ class _Project:
         from releaser.loader.files import DiskFiles
         from releaser.loader.including import included
         from releaser.loader.notes import Notes
+        from releaser.loader.profiles import Profiles
 
-        return included(self._tree(), DiskFiles(self.folder), (), Notes(self.path.name))
+        notes = Notes(self.path.name)
+        return included(self._tree(), DiskFiles(self.folder), Profiles((), notes), notes)
 
     def _tree(self, text: bytes | None = None) -> Map:
         from releaser.loader.yaml_text import decode

@@ -52,7 +52,7 @@ def load_project(
     """The project of ``--file`` (else of the ``images.yaml`` found upwards), with its lock.
 
     ``profiles`` are put upon it, or else those in ``RELEASER_PROFILE``. ``name`` is what it is
-    called where the file does not say; else its folder's name.
+    called where the file does not say; else its folder's name. It is given for a state of the past.
 
     Raises:
         SpecError: there is no such file, or it or its lock is wrong.
@@ -69,7 +69,7 @@ def load_project(
 
     chosen = profiles or os.environ.get("RELEASER_PROFILE", "").replace(",", " ").split()
 
-    def read(text: bytes, files: loader.Files) -> loader.Loaded:
+    def read(text: bytes, files: loader.Files, *, past: bool) -> loader.Loaded:
         return loader.load(
             text,
             shown,
@@ -78,9 +78,10 @@ def load_project(
             environment=os.environ,
             profiles=chosen,
             files=files,
+            past=past,
         )
 
-    loaded = read(text, loader.DiskFiles(root))
+    loaded = read(text, loader.DiskFiles(root), past=name is not None)
     loader.check_links(loaded.spec, root, loaded.location)
     lock = loader.lock_path(root / path.name)
     found = loader.read_lock(lock, shown_path(lock))
@@ -90,7 +91,7 @@ def load_project(
         loaded.location,
         loaded.concerns,
         found,
-        read=lambda other, more: read(other, loader.KnownFiles(more, loaded.globs)).spec,
+        read=lambda other, more: read(other, loader.KnownFiles(more), past=True).spec,
         file=lambda path: loader.read_below(root, path),
         included=loaded.included,
         document=loaded.document,

@@ -28,6 +28,7 @@ from releaser.loader.lock_file import load_lock, lock_path, lock_text, read_lock
 from releaser.loader.matrix import Variants, expanded
 from releaser.loader.notes import Notes, child
 from releaser.loader.plain_secrets import secret_concerns
+from releaser.loader.profiles import Profiles
 from releaser.loader.rendering import Layers, Renderer
 from releaser.loader.variables import variables as resolve_variables
 from releaser.loader.yaml_text import decode
@@ -56,16 +57,15 @@ _NOTHING: Mapping[str, str] = {}
 class Loaded:
     """A spec, the name of its file, and what is suspicious about it though not wrong.
 
-    ``included`` are the other files that it is made of, as seen from its folder, and ``globs`` what
-    names them. ``document`` is the spec as plain data; it reads as the same spec. ``given`` says
-    what gave a variable its value, where that is not the file.
+    ``included`` are the other files that it is made of, as seen from its folder. ``document`` is
+    the spec as plain data; it reads as the same spec. ``given`` says what gave a variable its
+    value, where that is not the file.
     """
 
     spec: Spec
     file: str
     concerns: tuple[Concern, ...] = ()
     included: tuple[str, ...] = ()
-    globs: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False, compare=False)
     document: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
     given: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     _tree: Map = field(default_factory=lambda: Map(1, 1), repr=False, compare=False)
@@ -100,21 +100,27 @@ def load(
     environment: Mapping[str, str] = _NOTHING,
     profiles: Sequence[str] = (),
     files: Files | None = None,
+    past: bool = False,
 ) -> Loaded:
     """The spec in ``text``; ``file`` is what complaints call it.
 
     ``project`` is the project's name where the file gives none; ``variables`` are those of the
     command line, ``environment`` may set others as ``RELEASER_VAR_NAME``. ``profiles`` are put
-    upon it in this order; ``files`` reads what it includes.
+    upon it in this order; ``files`` reads what it includes. A state of the ``past`` may lack
+    profiles and variables that are asked for now.
 
     Raises:
         SpecError: something is wrong with it; all complaints at once, in the file's order.
     """
     notes = Notes(file)
     root = _root(decode(text, file), notes)
-    sources = included(root, files or NoFiles(), profiles, notes)
+    sources = included(root, files or NoFiles(), Profiles(profiles, notes, past=past), notes)
+    if past:
+        declared = child(sources.root, "vars")
+        there = declared.entries if isinstance(declared, Map) else {}
+        variables = {name: value for name, value in variables.items() if name in there}
     known = resolve_variables(sources.root, variables, environment, notes)
-    variants = _variants(sources, known, notes)
+    variants = _variants(sources, known, project, notes)
     tree = _arranged(sources.root, variants, notes)
     data = _data(tree, variants, known, project, notes)
     spec = _whole(_checked(data, tree, notes))
@@ -124,7 +130,6 @@ def load(
         file,
         tuple(notes.concerns),
         tuple(sources.paths),
-        sources.globs,
         _document(data, spec),
         notes.given,
         tree,
@@ -154,13 +159,23 @@ def _variables_in(node: Node) -> Iterator[str]:
             yield from (one.removeprefix("vars.") for one in used if one.startswith("vars."))
 
 
-def _variants(sources: Sources, known: Mapping[str, str], notes: Notes) -> Variants:
-    """All images with what they have from others, each variant on its own."""
-    images = child(sources.root, "images")
+def _variants(sources: Sources, known: Mapping[str, str], project: str, notes: Notes) -> Variants:
+    """All images with what they have from others, each variant on its own.
+
+    Raises:
+        SpecError: something is so wrong that no image is left.
+    """
+    images, own = child(sources.root, "images"), child(sources.root, "project")
     if not isinstance(images, Map):
         return Variants(Map(1, 1))
+    values = {f"vars.{name}": value for name, value in known.items()}
+    if isinstance(own, Text):  # what is wrong with it is said where it is read for itself
+        project = Renderer(values, Notes(notes.file)).text(own, in_plan=False)
     layered = Layering(images, sources.defaults, notes).all()
-    return expanded(layered, {f"vars.{name}": value for name, value in known.items()}, notes)
+    found = expanded(layered, {"project": project, **values}, notes)
+    if images.entries and not found.images.entries:
+        raise together(notes.problems, notes.file)
+    return found
 
 
 def _arranged(root: Map, variants: Variants, notes: Notes) -> Map:

@@ -131,13 +131,10 @@ class DiskFiles:
 
 
 class KnownFiles:
-    """Files whose bytes are known, such as those of a commit of the past.
+    """Files whose bytes are known, such as those of a commit of the past."""
 
-    ``globs`` are the files that globs name now; of any other one it is judged by the names alone.
-    """
-
-    def __init__(self, files: Mapping[str, bytes], globs: Mapping[str, tuple[str, ...]]) -> None:
-        self._files, self._globs = files, globs
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._files = files
 
     def read(self, path: str) -> bytes:
         """The bytes of a file; raises :class:`SpecError` where it is not known."""
@@ -146,10 +143,20 @@ class KnownFiles:
         return self._files[path]
 
     def matching(self, pattern: str) -> tuple[str, ...]:
-        """The files that a glob names, as far as they are known."""
-        now = self._globs.get(pattern)
-        names = now if now is not None else [p for p in self._files if fnmatchcase(p, pattern)]
-        return tuple(path for path in names if path in self._files)
+        """The known files that a glob names, as :meth:`DiskFiles.matching` does."""
+        parts = pattern.split("/")
+        hidden = "/." in f"/{pattern}"
+        shown = (path for path in sorted(self._files) if hidden or "/." not in f"/{path}")
+        return tuple(path for path in shown if _fits(path.split("/"), parts))
+
+
+def _fits(path: list[str], parts: list[str]) -> bool:
+    """Whether the names of a path fit the parts of a glob, of which ``**`` is any number."""
+    if not parts or not path:
+        return not path and all(part == "**" for part in parts)
+    if parts[0] == "**":
+        return _fits(path, parts[1:]) or _fits(path[1:], parts)
+    return fnmatchcase(path[0], parts[0]) and _fits(path[1:], parts[1:])
 
 
 def _check_regular(path: Path, mode: int) -> None:

@@ -56,22 +56,21 @@ class Sources:
     """All files as one: ``root`` has what any of them declares.
 
     ``defaults`` are those of each file, upon those of the files that include it; ``paths`` the
-    files that were included, as seen from the first one's folder, and ``globs`` what named them.
+    files that were included, as seen from the first one's folder.
     """
 
     root: Map
     defaults: dict[str, Map] = field(default_factory=dict)
     paths: list[str] = field(default_factory=list)
-    globs: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def included(root: Map, files: Files, profiles: Sequence[str], notes: Notes) -> Sources:
+def included(root: Map, files: Files, profiles: Profiles, notes: Notes) -> Sources:
     """``root`` with everything that it includes, and with ``profiles`` upon all of it.
 
     Raises:
         SpecError: the files are too many, or too long.
     """
-    return _Gathering(files, Profiles(profiles, notes), notes).all(root)
+    return _Gathering(files, profiles, notes).all(root)
 
 
 @dataclass(slots=True)
@@ -106,7 +105,7 @@ class _Gathering:
             found.root.entries.update(own.entries)
         else:
             self._declare(found.root, own)
-        for path, where in self._named(found, tree, folder):
+        for path, where in self._named(tree, folder):
             inner = self._read(path, where)
             if inner is not None:
                 found.paths.append(path)
@@ -132,7 +131,7 @@ class _Gathering:
 
     # Includes.
 
-    def _named(self, found: Sources, tree: Map, folder: str) -> Iterable[tuple[str, Text]]:
+    def _named(self, tree: Map, folder: str) -> Iterable[tuple[str, Text]]:
         """The files that a file includes, each once."""
         node = child(tree, "include")
         items = node.items if isinstance(node, List) else [] if node is None else [node]
@@ -142,7 +141,6 @@ class _Gathering:
                 self.notes.problem(item, '"include" must be a list of files or globs')
                 continue
             paths = self._matching(item, folder)
-            found.globs[join(folder, item.value)] = tuple(paths)
             for path in paths:
                 if path not in mine:
                     mine.add(path)

@@ -94,7 +94,7 @@ def _expand(
 ) -> None:
     value, template = _single(entry), child(entry.value, "name")
     before = len(notes.problems)
-    combinations = _combinations(matrix, notes)
+    combinations = _combinations(name, matrix, notes)
     names: dict[str, dict[str, str]] = {}
     for values in combinations:
         called = _name(name, template, values, known, notes)
@@ -129,7 +129,7 @@ def _name(
     return Renderer(Layers(matrix, {"image": image}, known), notes).text(template, in_plan=False)
 
 
-def _combinations(matrix: Map, notes: Notes) -> list[dict[str, str]]:
+def _combinations(image: str, matrix: Map, notes: Notes) -> list[dict[str, str]]:
     axes = {
         key: _axis(key, entry, notes) for key, entry in matrix.entries.items() if key not in _EXTRA
     }
@@ -143,7 +143,7 @@ def _combinations(matrix: Map, notes: Notes) -> list[dict[str, str]]:
         {key: one for part in parts for key, one in part.items()}
         for parts in itertools.product(*axes.values())
     ]
-    found = _excluded(found if axes else [], axes, matrix, notes)
+    found = _excluded(image, found if axes else [], axes, matrix, notes)
     return _included(found, set(axes), matrix, notes)
 
 
@@ -174,7 +174,7 @@ def _value(key: str, node: Node, notes: Notes) -> dict[str, str]:
 
 
 def _excluded(
-    found: list[dict[str, str]], axes: Collection[str], matrix: Map, notes: Notes
+    image: str, found: list[dict[str, str]], axes: Collection[str], matrix: Map, notes: Notes
 ) -> list[dict[str, str]]:
     every = found
     for item, rule in _rules(matrix, "exclude", notes):
@@ -182,7 +182,11 @@ def _excluded(
         if odd is not None:
             notes.unknown(item, "axis", odd, axes)
         elif not any(_fits(rule, one) for one in every):
-            notes.problem(item, "this exclusion fits no variant of the matrix")
+            notes.problem(
+                item,
+                f'this exclusion fits no variant of image "{image}"',
+                "leave it out; where it comes from what the image extends: exclude: ~",
+            )
         found = [one for one in found if not _fits(rule, one)]
     return found
 

@@ -24,10 +24,14 @@ PROFILE = (*SHARED, "defaults", "versioning", "prune", "fingerprints")
 
 @dataclass(slots=True)
 class Profiles:
-    """The profiles that were ``chosen``, in the order in which they are put upon a file."""
+    """The profiles that were ``chosen``, in the order in which they are put upon a file.
+
+    Files of the ``past`` may lack some of them.
+    """
 
     chosen: Sequence[str]
     notes: Notes
+    past: bool = False
     _known: dict[str, None] = field(default_factory=dict)
     _late: list[list[tuple[str, Map]]] = field(default_factory=list)
 
@@ -57,7 +61,7 @@ class Profiles:
             for source, images in one:
                 self._upon_images(root, images, source)
         for name in dict.fromkeys(self.chosen):
-            if name not in self._known:
+            if name not in self._known and not self.past:
                 found = unknown("profile", name, self._known, ())
                 error = SpecError(found.message, hint=found.hint, details=found.details)
                 self.notes.problems.append(error)

@@ -174,8 +174,16 @@ class Changes:
 
     @cached_property
     def _specs(self) -> tuple[str, ...]:
-        """The files of the spec, the first one before those that it includes."""
-        return (self._spec, *self.project.included)
+        """The files of the spec, the first one before those that it includes.
+
+        What a file is called may have changed, and so may what is included: each file that may
+        have been a part of it counts as one, and the state of a commit tells whether it was.
+        """
+        known = set(self.project.included)
+        if known:
+            touched = {path for commit in self.commits for path in commit.paths}
+            known |= {path for path in touched if path.endswith((".yaml", ".yml"))}
+        return (self._spec, *sorted(known - {self._spec}))
 
     @cached_property
     def _lock(self) -> str:

@@ -231,3 +231,51 @@ def test_a_tag_of_a_tag_is_at_head_and_one_of_a_file_is_nowhere(repo: Repo, ran:
     assert versions(ran) == {"a": "1.0.1", "b": "1.0.1"}
     tags = json.loads(ran("tags", "--offline", "--format", "json")[1])["images"]
     assert [tags[name]["tags"] for name in "ab"] == [["1.0.1", "latest"]] * 2
+
+
+INCLUDING = """\
+version: 1
+project: shop
+registries: {local: localhost:5000/shop}
+include: [parts/*.yaml]
+images:
+  b: {context: b}
+"""
+
+
+@pytest.fixture
+def parted(repo: Repo) -> Repo:
+    """Image a is declared in another file, and ``v1.0.0`` is out."""
+    repo.write("images.yaml", INCLUDING)
+    repo.write("parts/one.yaml", "images:\n  a: {context: ../a, args: {X: 1}}\n")
+    repo("add", "--all")
+    repo.commit("chore: take it apart")
+    repo.tag("v1.0.0")
+    return repo
+
+
+def test_a_change_in_an_included_file_counts_whatever_it_is_called_later(
+    parted: Repo, ran: Ran
+) -> None:
+    parted.write("parts/one.yaml", "images:\n  a: {context: ../a, args: {X: 2}}\n")
+    parted("commit", "--quiet", "--all", "--message", "feat!: X is two")
+    before = ran("version")[1]
+    assert "2.0.0" in before
+    parted("mv", "parts/one.yaml", "parts/two.yaml")
+    parted.commit("chore: rename a part")
+    code, after, err = ran("version")
+    assert code == 0, err
+    assert "2.0.0" in after
+    assert "X is two" in ran("changelog")[1]
+
+
+def test_a_profile_that_is_new_is_none_in_the_past(parted: Repo, ran: Ran) -> None:
+    parted.write("images.yaml", INCLUDING + "profiles: {p: {defaults: {labels: {x: y}}}}\n")
+    parted("commit", "--quiet", "--all", "--message", "feat: a profile")
+    code, out, err = ran("affected", "--since", "HEAD~1", "--profile", "p")
+    assert (code, err) == (0, "")
+    assert sorted(line.split()[0] for line in out.splitlines()) == ["a", "b"]
+    assert ran("affected", "--since", "HEAD~1")[:2] == (0, "")
+    code, _, err = ran("validate", "--profile", "q")
+    assert code == 2
+    assert 'unknown profile "q"' in err
