@@ -250,3 +250,12 @@ def test_a_link_within_the_folder_is_followed(tmp_path: Path, ran: Ran) -> None:
     code, out, err = ran("init", str(tmp_path), "--stdout")
     assert code == 0, err
     assert "context: a" in out
+
+
+def test_a_dangling_link_is_there_already(tmp_path: Path, ran: Ran) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM alpine:3.20\n")
+    link = tmp_path / "L.yaml"
+    link.symlink_to("nowhere")
+    code, _, err = ran("init", str(tmp_path), "-o", str(link))
+    assert (code, "is there already" in err) == (2, True), err
+    assert link.is_symlink()
