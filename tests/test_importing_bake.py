@@ -405,3 +405,27 @@ def test_paths_of_a_file_in_a_folder() -> None:
     }  # fmt: skip
     assert fields(made, "b") == {"context": "ci"}
     assert ("target c", "context") in lost(made)
+
+
+@pytest.mark.parametrize(
+    ("parents", "circle"),
+    [({"a": "a"}, "a <- a"), ({"a": "b", "b": "c", "c": "b"}, "<- b")],
+)
+def test_targets_in_a_circle_are_refused(parents: dict[str, str], circle: str) -> None:
+    text = "".join(
+        f'target "{name}" {{\n  inherits = ["{above}"]\n}}\n' for name, above in parents.items()
+    )
+    with pytest.raises(SpecError, match="in a circle") as caught:
+        draft(text)
+    assert circle in dict(caught.value.details)["circle"]
+
+
+def chain(length: int) -> str:
+    below = "".join(f'target "t{n}" {{\n  inherits = ["t{n - 1}"]\n}}\n' for n in range(1, length))
+    return f'target "t0" {{\n  context = "x"\n}}\n{below}'
+
+
+def test_targets_inherit_so_deep_and_no_deeper() -> None:
+    assert len(draft(chain(100)).images) == 100
+    with pytest.raises(SpecError, match="too deeply"):
+        draft(chain(101))

@@ -228,3 +228,17 @@ def test_paths_of_a_file_in_a_folder() -> None:
     made = draft("services: {a: {build: ..}, b: {build: {context: x}}}", folder="deploy")
     assert fields(made, "a") == {"context": "."}
     assert fields(made, "b") == {"context": "deploy/x"}
+
+
+@pytest.mark.parametrize("extends", ["[1]", "{service: [x]}", "{service: {a: b}}", "true"])
+def test_what_extends_cannot_name_is_said(extends: str) -> None:
+    made = draft(f"services: {{a: {{build: a, extends: {extends}}}, x: {{build: x}}}}\n")
+    assert [one.name for one in made.images] == ["a", "x"]
+    assert any(where == "service a" and what.startswith("extends") for where, what in lost(made))
+
+
+def test_extends_is_followed_so_deep_and_no_deeper() -> None:
+    services = "".join(f"  s{n}: {{build: b, extends: s{n + 1}}}\n" for n in range(150))
+    made = draft(f"services:\n{services}  s150: {{build: b}}\n")
+    assert len(made.images) == 151
+    assert ("service s100", "extends s101") in lost(made)

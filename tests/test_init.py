@@ -226,3 +226,36 @@ def test_bounds_are_kept(laid: Callable[[Layout], Path], ran: Ran) -> None:
     (root / "up").symlink_to(root.parent)
     assert ran("init")[0] == 0
     assert set(_images(root)) == {"x"}
+
+
+@pytest.mark.parametrize("name", ["Dockerfile.link", "docker-bake.hcl", "compose.yaml"])
+def test_no_link_is_followed_out_of_the_folder(name: str, tmp_path: Path, ran: Ran) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("confidential words\n")
+    root = tmp_path / "repository"
+    root.mkdir()
+    (root / "Dockerfile").write_text("FROM alpine:3.20\n")
+    (root / name).symlink_to(outside)
+    code, out, err = ran("init", str(root), "--stdout")
+    assert code == 0, err
+    assert "confidential" not in out + err
+    assert f"not carried over: {name}: " in err
+    assert "leads out of the folder" in err
+
+
+def test_a_link_within_the_folder_is_followed(tmp_path: Path, ran: Ran) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "real.txt").write_text("FROM alpine:3.20\n")
+    (tmp_path / "a" / "Dockerfile").symlink_to("real.txt")
+    code, out, err = ran("init", str(tmp_path), "--stdout")
+    assert code == 0, err
+    assert "context: a" in out
+
+
+def test_a_dangling_link_is_there_already(tmp_path: Path, ran: Ran) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM alpine:3.20\n")
+    link = tmp_path / "L.yaml"
+    link.symlink_to("nowhere")
+    code, _, err = ran("init", str(tmp_path), "-o", str(link))
+    assert (code, "is there already" in err) == (2, True), err
+    assert link.is_symlink()

@@ -146,3 +146,17 @@ def test_two_images_in_one_place_are_not_both_enabled(ran: Ran, tmp_path: Path) 
     assert code == 0
     assert "all is not enabled: images" in err
     assert list(contexts(tmp_path / "images.yaml")) == ["a"]
+
+
+def test_the_usual_file_is_no_link_that_leads_out_but_a_named_one_may_be(
+    tmp_path: Path, ran: Ran
+) -> None:
+    inside = tmp_path / "inside"
+    lay(inside, {"api/Dockerfile": "FROM alpine:3.20\n"})
+    (tmp_path / "elsewhere.hcl").write_text(BAKE)
+    (inside / "docker-bake.hcl").symlink_to(tmp_path / "elsewhere.hcl")
+    code, _, err = ran("init", "--from", "bake", str(inside), "--stdout")
+    assert (code, "--from bake needs a file" in err) == (2, True), err
+    code, out, err = ran("init", "--from", str(inside / "docker-bake.hcl"), "--stdout")
+    assert code == 0, err
+    assert "api:" in out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -71,7 +72,7 @@ def init(
 
 
 def _check_free(target: Path, *, force: bool) -> None:
-    if target.exists() and not force:
+    if os.path.lexists(target) and not force:
         raise SpecError(
             f"{shown_path(target)} is there already", hint="--force writes over it, --stdout prints"
         )

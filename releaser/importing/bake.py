@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 
+from releaser.errors import SpecError
 from releaser.importing.bake_document import Document, read_bake
 from releaser.importing.bake_fields import BakeFields, fields_of_target
 from releaser.importing.bake_text import Translator, carried
@@ -21,6 +23,7 @@ FROM_ACTIONS = ("docker-metadata-action", "github-metadata-action", "meta-helper
 """Targets that docker/metadata-action writes over: what files say of them is for local builds."""
 
 _APPENDED = ("secrets", "ssh", "cache_from")
+_DEEPEST = 100
 _NO_IMAGE = ("local", "tar", "cacheonly")
 
 
@@ -41,13 +44,14 @@ def from_bake(text: str, file: str, *, project: str, folder: str, registry: str)
     ``registry`` is the prefix for images whose tags name none.
 
     Raises:
-        SpecError: it cannot be read at all.
+        SpecError: it cannot be read at all, or targets inherit one another in a circle.
     """
     losses = Losses()
     document = read_bake(text, file, losses)
     unrolled(document, losses)
     reading = _Reading(document, carried(document), losses, folder)
     targets = reading.targets()
+    _check_circles(targets, file)
     places = reading.places(targets, registry)
     images = tuple(reading.image(one, targets, places) for one in targets.values())
     groups = reading.groups(targets)
@@ -269,16 +273,41 @@ def _appended(key: str, one: _Target, targets: Mapping[str, _Target]) -> Value:
 
 def _effective(one: _Target, targets: Mapping[str, _Target], field: str) -> tuple[str, ...]:
     """A list of a target, else of the last one that it inherits."""
-    value: tuple[str, ...] = getattr(one.own, field)
-    for parent in reversed(one.parents):
-        value = value or _effective(targets[parent], targets, field)
-    return value
+    values = (getattr(base.own, field) for base in (one, *_ancestors(one, targets)))
+    return next((value for value in values if value), ())
 
 
 def _ancestors(one: _Target, targets: Mapping[str, _Target]) -> Iterator[_Target]:
-    for name in one.parents:
-        yield targets[name]
-        yield from _ancestors(targets[name], targets)
+    """All that a target inherits, each once: the last parent and what is above it first."""
+    waiting, seen = list(one.parents), set()
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            yield targets[name]
+            waiting += targets[name].parents
+
+
+def _check_circles(targets: Mapping[str, _Target], file: str) -> None:
+    """What follows walks upwards; so deep a chain is no file that anybody wrote."""
+    depths: dict[str, int] = {}
+    try:
+        order = tuple(TopologicalSorter({k: v.parents for k, v in targets.items()}).static_order())
+    except CycleError as error:
+        circle = " <- ".join(error.args[1])
+        raise SpecError(
+            f'targets of "{file}" inherit one another in a circle',
+            details=(("circle", circle),),
+            hint="take one of them out of inherits",
+        ) from None
+    for name in order:
+        depths[name] = 1 + max((depths[one] for one in targets[name].parents), default=0)
+        if depths[name] > _DEEPEST:
+            raise SpecError(
+                f'targets of "{file}" inherit one another too deeply, up to "{name}"',
+                details=(("allowed", str(_DEEPEST)),),
+                hint="let targets inherit from fewer others",
+            )
 
 
 def _is_axis_value(value: Plain) -> bool:

@@ -37,6 +37,7 @@ LOST = {
     "sbom": "only provenance is made",
     "ulimits": "releaser sets no limits for builds",
 }
+_DEEPEST = 100
 _YES = ("true", "yes", "on", "1")
 
 
@@ -106,9 +107,12 @@ class _Reading:
         base = source.get("service")
         if extends in (None, "") or name in below:
             return own
-        if source.get("file") or base not in _map(self.data.get("services")):
+        known = isinstance(base, str) and base in _map(self.data.get("services"))
+        if source.get("file") or not known or len(below) >= _DEEPEST:
             what = f"extends {base}" + (f" of {source['file']}" if source.get("file") else "")
-            self.losses.add(f"service {name}", what, "only services of this file are read")
+            self.losses.add(
+                f"service {name}", what, f"only services of this file are read, {_DEEPEST} deep"
+            )
             return own
         return _merged(self._service(str(base), (*below, name)), own)
 

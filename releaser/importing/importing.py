@@ -16,7 +16,7 @@ from releaser.importing.edges import path_of, with_edges
 from releaser.importing.remote import Origin, origin_of, registry_of
 from releaser.importing.renaming import legal, with_legal_names
 from releaser.importing.repository import from_repository, placed
-from releaser.importing.scan import BAKE, COMPOSE
+from releaser.importing.scan import BAKE, COMPOSE, stays
 from releaser.importing.workflow import from_workflow
 from releaser.interfaces import Contexts
 from releaser.sources.dockerfiles import read_text
@@ -146,7 +146,8 @@ def _kind(file: str) -> str:
 def _usual(kind: str, folder: Path = Path()) -> Path:
     """The file that a tool reads when none is named."""
     names = {"bake": BAKE, "compose": COMPOSE}.get(kind, ())
-    found = next((folder / one for one in names if (folder / one).is_file()), None)
+    files = (folder / one for one in names)
+    found = next((one for one in files if one.is_file() and stays(one, folder)), None)
     if found is None:
         more = f", or {', '.join(names)} in this folder" if names else ""
         raise SpecError(

@@ -1,6 +1,7 @@
 """Looks for Dockerfiles and other tools' files below a folder; nothing outside is read.
 
-Hidden folders and those that hold other people's code are passed by; links are not followed.
+Hidden folders and those that hold other people's code are passed by; links to folders are not
+followed, and links to files only where they stay below the folder.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ _OVER = ("docker-bake.override.hcl", "docker-bake.override.json")
 _OVER_COMPOSE = tuple(f"{one.rpartition('.')[0]}.override.{one.rpartition('.')[2]}"
                       for one in COMPOSE)  # fmt: skip
 
+_ASTRAY = "it is a link that leads out of the folder, and is not followed"
+
 
 @dataclass(frozen=True, slots=True)
 class Scan:
@@ -67,9 +70,17 @@ def scan(root: Path) -> Scan:
             line = f":{error.at.line}" if error.at and error.at.line else ""
             lost.append(Lost(f"{path}{line}", "the Dockerfile", error.message))
     here = {one.name for one in root.iterdir() if one.is_file()}
+    astray = [one for one in (*BAKE, *COMPOSE) if one in here and not stays(root / one, root)]
+    here.difference_update(astray)
+    lost += [Lost(one, "the file", _ASTRAY) for one in astray]
     over = (one for one in (*_OVER, *_OVER_COMPOSE) if one in here)
     lost += [Lost(one, "the file", "only the file that it is put upon is read") for one in over]
     return Scan(found, beside, _first(BAKE, here), _first(COMPOSE, here), tuple(lost))
+
+
+def stays(path: Path, root: Path) -> bool:
+    """Whether what ``path`` names lies below ``root``, after all links."""
+    return path.resolve().is_relative_to(root.resolve())
 
 
 def text_at(root: Path, path: str) -> str:
@@ -99,6 +110,9 @@ def _dockerfiles(root: Path, lost: list[Lost]) -> Iterator[tuple[str, bool]]:
             one not in mine and not _NOT_ONE.fullmatch(one) for one in names
         )
         for name in mine:
+            if (Path(folder) / name).is_symlink() and not stays(Path(folder) / name, root):
+                lost.append(Lost((place / name).as_posix(), "the Dockerfile", _ASTRAY))
+                continue
             count += 1
             yield (place / name).as_posix(), others
 
