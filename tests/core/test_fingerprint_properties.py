@@ -173,6 +173,7 @@ FIELDS: dict[str, tuple[object, object]] = {
     "repository": ("here", "there"),
     "push_to": (["r"], []),
     "tags": (["one"], ["two"]),
+    "tag_suffix": ("-a", "-b"),
     "oci_labels": (False, True),
     "provenance": (False, True),
     "no_cache": (False, True),
