@@ -12,8 +12,9 @@ from releaser import loader
 from releaser.core.spec import Spec
 from releaser.errors import SpecError
 from releaser.importing.bake import from_bake
+from releaser.importing.bounds import UnknowableError
 from releaser.importing.draft import Draft
-from releaser.importing.expressions import Scope, UnknowableError, evaluate
+from releaser.importing.expressions import Scope, evaluate
 from releaser.importing.hcl import parse_hcl, parse_template
 from releaser.importing.renaming import with_legal_names
 from releaser.importing.writing import write
@@ -429,3 +430,50 @@ def test_targets_inherit_so_deep_and_no_deeper() -> None:
     assert len(draft(chain(100)).images) == 100
     with pytest.raises(SpecError, match="too deeply"):
         draft(chain(101))
+
+
+SCOPE = Scope({"long": "x" * 60_000, "many": ["x"] * 60_000, "big": 1 << 500})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"${long}${long}"',
+        "[many, many]",
+        "{a = many, b = many}",
+        "concat(many, many)",
+        "join(long, many)",
+        'replace(long, "x", long)',
+        'format("%s%s", long, long)',
+        "formatlist(long, [long, long, many])",
+        "big * big",
+        "1e300 * big * 1e300",
+    ],
+)
+def test_no_value_grows_without_bounds(text: str) -> None:
+    with pytest.raises(UnknowableError):
+        evaluate(parse_template(f"${{{text}}}", "f"), SCOPE)
+
+
+def test_variables_that_double_forty_times_are_not_carried_over() -> None:
+    doubled = "".join(
+        f'variable "v{n}" {{\n  default = "${{v{n + 1}}}${{v{n + 1}}}"\n}}\n' for n in range(40)
+    )
+    made = draft(
+        f'{doubled}variable "v40" {{\n  default = "x"\n}}\n'
+        'target "api" {\n  context = "api"\n  args = {A = v0}\n}\n'
+    )
+    assert any("longer than 65536 characters" in one.why for one in made.lost)
+    assert len(write(made)) < 10_000
+
+
+@pytest.mark.parametrize("inherits", ["", 'inherits = ["base-${a}"]'])
+def test_a_matrix_of_too_many_variants_is_not_carried_over(inherits: str) -> None:
+    axis = json.dumps([f"x{n}" for n in range(60)])
+    made = draft(
+        f'target "api" {{\n  name = "api-${{a}}-${{b}}-${{c}}"\n  context = "api"\n  {inherits}\n'
+        f"  matrix = {{a = {axis}, b = {axis}, c = {axis}}}\n"
+        '  args = {A = upper("${a}${b}${c}")}\n}\n'
+    )
+    assert any("216000 variants, and 1000 are allowed" in one.why for one in made.lost)
+    assert "matrix" not in fields(made, "api")

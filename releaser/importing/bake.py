@@ -13,9 +13,10 @@ from graphlib import CycleError, TopologicalSorter
 from releaser.errors import SpecError
 from releaser.importing.bake_document import Document, read_bake
 from releaser.importing.bake_fields import BakeFields, fields_of_target
-from releaser.importing.bake_text import Translator, carried
+from releaser.importing.bake_text import Translator, carried, check_variants
+from releaser.importing.bounds import Plain, UnknowableError
 from releaser.importing.draft import Draft, ImageDraft, Losses, Value
-from releaser.importing.expressions import Expression, Items, Plain, UnknowableError, evaluate
+from releaser.importing.expressions import Expression, Items, evaluate
 from releaser.importing.places import Place, Places, place_of, settle
 from releaser.importing.unrolling import unrolled
 
@@ -106,7 +107,13 @@ class _Reading:
             if not items or not all(map(_is_axis_value, items)):
                 why = "its values must be text, or maps of texts"
                 self.losses.add(f"target {name}", f"matrix.{key}", why)
-        return {key: one for key, one in axes.items() if one and all(map(_is_axis_value, one))}
+        kept = {key: one for key, one in axes.items() if one and all(map(_is_axis_value, one))}
+        try:
+            check_variants(kept)
+        except UnknowableError as error:
+            self.losses.add(f"target {name}", "matrix", str(error))
+            return {}
+        return kept
 
     def _parents(self, name: str, expression: Expression) -> tuple[str, ...]:
         try:

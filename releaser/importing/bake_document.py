@@ -7,15 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from releaser.errors import Location, SpecError
+from releaser.importing.bounds import Plain, UnknowableError
 from releaser.importing.draft import Losses
 from releaser.importing.expressions import (
     Expression,
     Items,
     Literal,
     Pairs,
-    Plain,
     Scope,
-    UnknowableError,
     UserFunction,
     evaluate,
 )

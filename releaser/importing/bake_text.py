@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from releaser.core.template import render_known
 from releaser.importing.bake_document import Document
+from releaser.importing.bounds import Plain, UnknowableError
 from releaser.importing.draft import Losses, Value
 from releaser.importing.expressions import (
     Expression,
@@ -16,13 +18,12 @@ from releaser.importing.expressions import (
     Literal,
     Name,
     Pairs,
-    Plain,
     Template,
-    UnknowableError,
     evaluate,
     names,
     text_of,
 )
+from releaser.loader.matrix import MAX_VARIANTS
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
 
@@ -37,6 +38,13 @@ def carried(document: Document) -> dict[str, Value]:
             if "{{" in str(value):
                 del found[name]
     return found
+
+
+def check_variants(axes: Mapping[str, list[Plain]]) -> None:
+    """Raises :class:`UnknowableError` for a matrix of more variants than ``images.yaml`` has."""
+    count = math.prod(map(len, axes.values()))
+    if count > MAX_VARIANTS:
+        raise UnknowableError(f"{count} variants, and {MAX_VARIANTS} are allowed")
 
 
 @dataclass(slots=True)

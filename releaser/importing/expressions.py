@@ -7,16 +7,13 @@ asks for it is told why.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
-
-
-class UnknowableError(ValueError):
-    """An expression without a value here; says why."""
+from releaser.importing.bounds import MOST_TEXT, Plain, UnknowableError, bounded, put_together
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +124,15 @@ def evaluate(expression: Expression, scope: Scope) -> Plain:  # noqa: PLR0911 - 
         case Literal(value):
             return value
         case Template(parts):
-            return "".join(text_of(evaluate(one, scope)) for one in parts)
+            return put_together(text_of(evaluate(one, scope)) for one in parts)
         case Name(path):
             return _looked_up(path, scope)
         case Index(value, key):
             return _member(evaluate(value, scope), evaluate(key, scope))
         case Items(items):
-            return [evaluate(one, scope) for one in items]
+            return bounded([evaluate(one, scope) for one in items])
         case Pairs(pairs):
-            return {key: evaluate(one, scope) for key, one in pairs}
+            return bounded({key: evaluate(one, scope) for key, one in pairs})
         case Call(name, arguments):
             return _called(name, arguments, scope)
         case Opaque(text):
@@ -194,9 +191,9 @@ def _called(name: str, arguments: tuple[Expression, ...], scope: Scope) -> Plain
         value: Plain = function(*values)
     except UnknowableError:
         raise
-    except (TypeError, ValueError, AttributeError, KeyError, IndexError, re.error) as error:
+    except (TypeError, ValueError, ArithmeticError, AttributeError, LookupError) as error:
         raise UnknowableError(f"{name}() fails: {error}") from None
-    return value
+    return bounded(value)
 
 
 def _by_user(
@@ -241,7 +238,9 @@ def _replaced(text: Plain, old: Plain, new: Plain) -> str:
     search = text_of(old)
     if len(search) > 1 and search.startswith("/") and search.endswith("/"):
         raise UnknowableError("replace() with a regular expression is not read")
-    return text_of(text).replace(search, text_of(new))
+    if not search:
+        raise UnknowableError("replace() of nothing is not read")
+    return put_together(text_of(text).split(search), text_of(new))
 
 
 def _coalesced(*values: Plain) -> Plain:
@@ -253,14 +252,30 @@ def _coalesced(*values: Plain) -> Plain:
 
 def _joined(separator: Plain, *lists: Plain) -> str:
     items = [item for one in lists if isinstance(one, list) for item in one]
-    return text_of(separator).join(map(text_of, items))
+    return put_together(map(text_of, items), text_of(separator))
 
 
 def _formatted(form: Plain, *values: Plain) -> str:
     pattern, rest = text_of(form), list(values)
     if "%" in re.sub(r"%[%sdv]", "", pattern):
         raise UnknowableError("format() with such a verb is not read")
-    return re.sub(r"%([%sdv])", lambda one: "%" if one[1] == "%" else text_of(rest.pop(0)), pattern)
+    verbs = iter(re.split(r"%([%sdv])", pattern))
+    parts = (
+        part
+        for plain, verb in itertools.zip_longest(verbs, verbs, fillvalue="")
+        for part in (plain, verb if verb in {"", "%"} else text_of(rest.pop(0)))
+    )
+    return put_together(parts)
+
+
+def _formatted_each(form: Plain, items: list[Plain]) -> list[str]:
+    found, length = [], 0
+    for one in items:
+        found.append(_formatted(form, one))
+        length += len(found[-1])
+        if length > MOST_TEXT:
+            raise UnknowableError(f"texts become longer than {MOST_TEXT} characters")
+    return found
 
 
 def _length(value: Plain) -> int:
@@ -308,7 +323,7 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "split": lambda separator, text: text_of(text).split(text_of(separator)),
     "join": _joined,
     "format": _formatted,
-    "formatlist": lambda form, items: [_formatted(form, one) for one in items],
+    "formatlist": _formatted_each,
     "compact": lambda items: [one for one in items if one],
     "concat": _concatenated,
     "coalesce": _coalesced,

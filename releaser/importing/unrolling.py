@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Mapping
 
 from releaser.importing.bake_document import Attributes, Document
+from releaser.importing.bake_text import check_variants
+from releaser.importing.bounds import Plain, UnknowableError
 from releaser.importing.draft import Losses
 from releaser.importing.expressions import (
     Call,
@@ -16,9 +18,7 @@ from releaser.importing.expressions import (
     Name,
     Opaque,
     Pairs,
-    Plain,
     Template,
-    UnknowableError,
     evaluate,
     names,
     text_of,
@@ -50,6 +50,7 @@ def _variants(attributes: Attributes, matrix: Pairs, document: Document) -> dict
     for key, expression in matrix.pairs:
         value = evaluate(expression, document.scope)
         axes[key] = value if isinstance(value, list) else [value]
+    check_variants(axes)
     found: dict[str, Attributes] = {}
     kept = {key: one for key, one in attributes.items() if key not in {"matrix", "name"}}
     for values in itertools.product(*axes.values()):
