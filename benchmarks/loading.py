@@ -50,9 +50,7 @@ def files() -> dict[str, bytes]:
 
 def loaded(texts: dict[str, bytes]) -> Loaded:
     """The spec that the files are."""
-    included = tuple(sorted(texts.keys() - {"images.yaml"}))
-    known = KnownFiles(texts, {"services/*/images.yaml": included})
-    profiles = ["production"]
+    known, profiles = KnownFiles(texts), ["production"]
     return load(texts["images.yaml"], "images.yaml", project="p", profiles=profiles, files=known)
 
 
