@@ -130,6 +130,7 @@ def test_everything_that_is_lost_is_said() -> None:
         ("service all", "build.entitlements"), ("service all", "build.ulimits"),
         ("service inline", "build.dockerfile_inline"), ("service up", "build.context"),
         ("service far", "build.context"), ("include", "other files"),
+        ("variable NAME", "its default"),
         ("image all", "tags that differ between registries"),
     }  # fmt: skip
 
@@ -242,3 +243,15 @@ def test_extends_is_followed_so_deep_and_no_deeper() -> None:
     made = draft(f"services:\n{services}  s150: {{build: b}}\n")
     assert len(made.images) == 151
     assert ("service s100", "extends s101") in lost(made)
+
+
+def test_each_default_that_the_file_does_not_give_is_said() -> None:
+    made = draft(
+        "services: {a: {image: 'ghcr.io/x/a:${TAG:-}', build: {context: a, args: "
+        '{A: "${NONE}", B: "${SOME:-b}", C: "${MUST:?}", D: "${BARE:-}"}}}}\n'
+    )
+    said = {one.where: one.why for one in made.lost if one.what == "its default"}
+    assert said == {
+        "variable TAG": "the file gives none, so it is latest here",
+        "variable NONE": "the file gives none, so it is empty here",
+    }

@@ -160,3 +160,19 @@ def test_the_usual_file_is_no_link_that_leads_out_but_a_named_one_may_be(
     code, out, err = ran("init", "--from", str(inside / "docker-bake.hcl"), "--stdout")
     assert code == 0, err
     assert "api:" in out
+
+
+@pytest.mark.parametrize(
+    "arguments", [("init", "--stdout"), ("init", "--from", "compose", "--stdout")]
+)
+def test_an_env_file_beside_a_compose_file_is_said_not_to_be_read(
+    arguments: tuple[str, ...], tmp_path: Path, ran: Ran
+) -> None:
+    text = "services: {api: {build: {context: api, args: {A: '${TOKEN}'}}}}\n"
+    lay(tmp_path, {"api/Dockerfile": "FROM alpine:3.20\nARG A\n", "compose.yaml": text})
+    assert ".env" not in ran(*arguments)[2]
+    (tmp_path / ".env").write_text("TOKEN=confidential\n")
+    code, out, err = ran(*arguments)
+    assert code == 0, err
+    assert "not carried over: .env: the file: it is not read" in err
+    assert "confidential" not in out + err

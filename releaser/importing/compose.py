@@ -230,6 +230,7 @@ class _Reading:
             name = reference.rpartition(":{{vars.")[2].removesuffix("}}")
             if reference.endswith("}}") and self.variables.found.get(name) == "":
                 self.variables.found[name] = LATEST
+                self.variables.given.discard(name)
         values = self._values()
         found: dict[str, list[Place]] = {
             name: [place_of(one, values) for one in all_] for name, all_ in texts.items()

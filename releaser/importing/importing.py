@@ -16,7 +16,7 @@ from releaser.importing.edges import path_of, with_edges
 from releaser.importing.remote import Origin, origin_of, registry_of
 from releaser.importing.renaming import legal, with_legal_names
 from releaser.importing.repository import from_repository, placed
-from releaser.importing.scan import BAKE, COMPOSE, stays
+from releaser.importing.scan import BAKE, COMPOSE, stays, unread_beside
 from releaser.importing.workflow import from_workflow
 from releaser.interfaces import Contexts
 from releaser.sources.dockerfiles import read_text
@@ -102,6 +102,7 @@ def _from_file(
             draft = from_bake(text, file.name, **named)
         case "compose":
             draft = from_compose(text, file.name, **named)
+            draft = draft.losing(*unread_beside(file.parent))
         case _:
             draft = from_workflow(text, file.name, **named, origin=origin)
     if not draft.images:

@@ -23,6 +23,7 @@ class Variables:
     losses: Losses
     found: dict[str, str] = field(default_factory=dict)
     given: set[str] = field(default_factory=set)
+    required: set[str] = field(default_factory=set)
 
     def text(self, text: str, where: str) -> str:
         """``text`` with placeholders in place of Compose's."""
@@ -45,9 +46,17 @@ class Variables:
         return str(value)
 
     def used_in(self, text: str) -> dict[str, Value]:
-        """The variables that ``text`` has placeholders of, as the file declares them: all text."""
+        """The variables that ``text`` has placeholders of, as the file declares them: all text.
+
+        A default that the file does not give is noted.
+        """
         found = self.found.items()
-        return {name: value for name, value in found if f"{{{{vars.{name}}}}}" in text}
+        used = {name: value for name, value in found if f"{{{{vars.{name}}}}}" in text}
+        for name, value in used.items():
+            if name not in self.given | self.required:
+                why = f"the file gives none, so it is {value or 'empty'} here"
+                self.losses.add(f"variable {name}", "its default", why)
+        return {**used}
 
     def _replaced(self, one: re.Match[str], where: str) -> str:
         if one["escaped"]:
@@ -74,4 +83,5 @@ class Variables:
         if said:
             self.given.add(name)
         elif sign.endswith("?"):
+            self.required.add(name)
             self.losses.add(where, f"that {name} must be set", "write required: true in vars")

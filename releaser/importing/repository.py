@@ -13,7 +13,7 @@ from releaser.importing.layout import Names, images_of
 from releaser.importing.places import registry_name
 from releaser.importing.remote import Origin, registry_of
 from releaser.importing.renaming import legal, with_legal_names
-from releaser.importing.scan import Scan, scan, text_at
+from releaser.importing.scan import Scan, scan, text_at, unread_beside
 from releaser.interfaces import Contexts
 
 
@@ -59,6 +59,7 @@ def _of_tools(found: Scan, root: Path, project: str, prefix: str) -> Draft:
     if found.compose:
         text = text_at(root, found.compose)
         draft = from_compose(text, found.compose, project=project, folder=".", registry=prefix)
+        draft = draft.losing(*unread_beside(root))
         return with_legal_names(draft)
     return Draft(project, "the Dockerfiles of this repository")
 

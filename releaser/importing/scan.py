@@ -88,6 +88,13 @@ def text_at(root: Path, path: str) -> str:
     return read_text(str(root / path))
 
 
+def unread_beside(folder: Path) -> tuple[Lost, ...]:
+    """What Compose reads beside its file, and no draft holds: it is often secret."""
+    if not os.path.lexists(folder / ".env"):
+        return ()
+    return (Lost(".env", "the file", "it is not read: variables have the Compose file's defaults"),)
+
+
 def _first(names: tuple[str, ...], here: set[str]) -> str | None:
     return next((one for one in names if one in here), None)
 
