@@ -51,8 +51,8 @@ MISTAKES = {
     ),
     "latest comes first": Mistake(
         "releaser.core.stepping:Stepper.tag_steps",
-        "enumerate(sorted({rank for rank, _ in steps}))",
-        "enumerate(sorted({rank for rank, _ in steps}, reverse=True))",
+        "ranks = sorted({rank for (rank, _), _ in steps})",
+        "ranks = sorted({rank for (rank, _), _ in steps}, reverse=True)",
         f"{EXECUTOR}test_tags_are_written_upstreams_first_and_latest_last",
     ),
     "tags do not wait for all uploads": Mistake(
@@ -179,9 +179,9 @@ MISTAKES = {
         "tests/test_promoting.py::test_a_copy_that_is_not_whole_leaves_no_public_tag",
     ),
     "content that came meanwhile is removed": Mistake(
-        "releaser.executor.carrying:remove",
-        "one.digest if one.spare and one.digest not in saved else None",
-        "one.digest",
+        "releaser.executor.carrying:_delete",
+        "if any(found is not None and _needs(found, one.digest) for found in there.values()):",
+        "if not there and one.digest is None:",
         "tests/test_pruning.py::test_a_release_that_comes_between_keeps_its_content",
     ),
 }
