@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from uuid import uuid4
 
@@ -75,6 +76,7 @@ def crashed(made: Workspace, point: int) -> int:
         [sys.executable, "-c", CRASHING, str(point), "release", "--push"],
         cwd=made.folder, env=made.environment(), capture_output=True, check=False, timeout=300,
     )  # fmt: skip
+    time.sleep(1)  # a registry ends what it was told before its client died
     return done.returncode
 
 
@@ -112,8 +114,9 @@ def test_a_release_that_is_killed_is_finished_by_the_next(
 
 
 @pytest.mark.slow
-def test_killed_at_every_third_point(engine: EngineUnderTest, workspace: Make) -> None:
+@pytest.mark.parametrize("shard", range(3))
+def test_killed_at_every_third_point(shard: int, engine: EngineUnderTest, workspace: Make) -> None:
     points = 0
-    while check(workspace(engine), 1 + points * 3):
+    while check(workspace(engine), 1 + 3 * (3 * points + shard)):
         points += 1
-    assert points >= 60
+    assert points >= 20
