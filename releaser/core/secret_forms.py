@@ -34,7 +34,8 @@ _COMMON = frozenset(
 # The names and the values of fields in plans, reports and journals, and what references are made
 # of: what is a part of one of these is as common as they are.
 _OURS = """
-    action after all_withdrawn annotations application groups instruction architecture attached before blocked
+    action after all_withdrawn annotations application architecture attached before blocked
+    groups instruction
     blocked_by branch buildx cancelled changed command commanded commit concerns containerd copied
     copies current delete detail details differences digest digests docker-api docker.io dockerfile
     documented duplicate engine exit_code expected failed fingerprint fixed floating immutable
