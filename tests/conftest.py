@@ -41,6 +41,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(own))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(ids: list[str]) -> None:
+    """Workers that forget the groups would run tests of one engine against each other."""
+    lost = [name for name in ids if "@" not in name]
+    if lost:
+        pytest.exit(f"{lost[0]} has no group: --dist loadgroup, or pytest-dev/pytest-xdist#1386", 3)
+
+
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
     """Asserts that a file holds a text; with --update-golden it is written instead."""
