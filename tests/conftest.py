@@ -36,9 +36,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             getattr(item, "fixturenames", ())
         ):
             raise pytest.UsageError(f"{item.nodeid}: the core does no I/O, and its tests do none")
-        # Files of tests run at once; those of the engine, of which there is one, count as one file.
-        own = "engine" if item.get_closest_marker("engine") else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(own))
+        item.add_marker(pytest.mark.xdist_group(_group(item, folder)))
+
+
+def _group(item: pytest.Item, folder: str) -> str:
+    """Files of tests run at once; those of the engine, of which there is one, count as one file.
+
+    Those of the faults are another: no two of them build an image of one name.
+    """
+    if folder == "faults":
+        return folder
+    return "engine" if item.get_closest_marker("engine") else str(item.path)
 
 
 @pytest.hookimpl(optionalhook=True)

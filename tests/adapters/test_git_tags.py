@@ -58,6 +58,7 @@ def test_tags_are_annotated_and_at_head(repo: Repo) -> None:
 @pytest.mark.parametrize(
     "message",
     ["# 1.0.0\n\n* a\n* b\n\n## More\n#", "-x", "", "a\n\n\tb", "ü \x1b[31m", "x" * 300_000],
+    ids=["headings", "option", "empty", "tab", "escape", "long"],  # a name ends in the environment
 )
 def test_a_message_is_kept(repo: Repo, message: str) -> None:
     repo.commit()
