@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+
+
+def leave(number: int, _frame: object) -> None:
+    """End at a signal while nothing is under way but reading the program itself."""
+    os.write(2, f"error: interrupted by {signal.Signals(number).name}\n".encode())
+    os._exit(128 + number)
 
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    signal.signal(signal.SIGINT, leave)
+    signal.signal(signal.SIGTERM, leave)
     arguments = sys.argv[1:]
     if arguments == ["--version"]:  # answered before anything heavy is imported
         from releaser import __version__

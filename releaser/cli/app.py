@@ -31,6 +31,7 @@ from releaser.cli import (
 )
 from releaser.cli.errors import format_error
 from releaser.cli.machine import machine_error
+from releaser.cli.signals import SignalReceived, handled
 from releaser.cli.usage import Grouped, usage_error
 from releaser.errors import InternalError, InterruptedRunError, ReleaserError
 
@@ -100,7 +101,15 @@ def run(arguments: Sequence[str]) -> int:
     debug = "--debug" in arguments or bool(os.environ.get("RELEASER_DEBUG"))
     kept = [argument for argument in arguments if argument != "--debug"]
     with secrecy.guarded():
-        return guarded(lambda: _invoke(kept or ["--help"]), debug=debug)
+        return guarded(lambda: _handling(kept or ["--help"]), debug=debug)
+
+
+def _handling(arguments: list[str]) -> int:
+    try:
+        with handled():
+            return _invoke(arguments)
+    except SignalReceived as received:
+        raise InterruptedRunError(received.number) from None
 
 
 def _invoke(arguments: list[str]) -> int:

@@ -17,10 +17,10 @@ from releaser.cli.journaling import close, opened_beside
 from releaser.cli.options import DataFormat
 from releaser.cli.reporting import check_document, write_atomically
 from releaser.cli.running import limits_of, progress
-from releaser.cli.signals import Signals
+from releaser.cli.signals import SignalReceived, Signals
 from releaser.core.events import RunResult
 from releaser.core.plan import Mode, Plan, PlannedStep
-from releaser.errors import InternalError, ReleaserError, SetupError
+from releaser.errors import InternalError, InterruptedRunError, ReleaserError, SetupError
 from releaser.executor import Limits, Stop
 from releaser.interfaces import Listener
 from releaser.pipeline import Adapters, Project, of_strangers
@@ -93,6 +93,9 @@ def carrying(
     except ReleaserError as error:
         record.error = error
         raise
+    except SignalReceived as received:
+        record.error = InterruptedRunError(received.number)
+        raise record.error from None
     except BrokenPipeError:
         raise
     except Exception as error:

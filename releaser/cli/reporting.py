@@ -14,9 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from releaser.cli.secrecy import hidden
+from releaser.cli.signals import SignalReceived
 from releaser.core.events import RunResult
 from releaser.core.plan import Plan
-from releaser.errors import InternalError, ReleaserError, SetupError, SpecError
+from releaser.errors import (
+    InternalError,
+    InterruptedRunError,
+    ReleaserError,
+    SetupError,
+    SpecError,
+)
 from releaser.reports.run import Run, as_json
 
 ROOM = 4 * 1024 * 1024
@@ -59,6 +66,11 @@ def recording(command: str, report: Path | None, *, pushed: bool) -> Iterator[Re
         if not record.ended:
             record.error = error
         raise
+    except SignalReceived as received:
+        interrupted = InterruptedRunError(received.number)
+        if not record.ended:
+            record.error = interrupted
+        raise interrupted from None
     except BrokenPipeError:  # nobody reads our output: that says nothing of the run
         raise
     except Exception as error:

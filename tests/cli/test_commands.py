@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +16,12 @@ import pytest
 
 from releaser.cli import app, commands, releasing
 from releaser.cli.reporting import Recording, check_writable, recording, write_atomically
-from releaser.cli.signals import handled
+from releaser.cli.signals import SignalReceived, handled
 from releaser.core.events import BuildResult
 from releaser.core.facts import SourceFacts
 from releaser.core.steps import BuildStep
 from releaser.errors import (
     EngineError,
-    InterruptedRunError,
     PlanError,
     RegistryError,
     SetupError,
@@ -214,9 +215,63 @@ def test_a_signal_in_a_run(made: World, ran: Ran, number: signal.Signals, code: 
 
 
 def test_a_signal_before_a_run_ends_it_at_once() -> None:
-    with pytest.raises(InterruptedRunError) as caught, handled():
+    with pytest.raises(SignalReceived) as caught, handled():
         signal.raise_signal(signal.SIGTERM)
-    assert caught.value.code == 143
+    assert caught.value.number == signal.SIGTERM
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.usefixtures("made")
+def test_a_signal_while_a_plan_is_made_is_reported(
+    ran: Ran, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def facts(*_: object, **__: object) -> SourceFacts:
+        signal.raise_signal(number)
+        raise AssertionError("the signal was dropped")
+
+    monkeypatch.setattr(releasing, "prepare", facts)
+    code, _, err = ran("release", "--push", "--report", "r.json")
+    assert code == 128 + number
+    assert err.startswith("error: interrupted by SIG")
+    report = json.loads(Path("r.json").read_text())
+    assert (report["exit_code"], report["error"]["message"]) == (code, err[7:].splitlines()[0])
+
+
+def test_a_signal_in_an_import_waits_for_its_end(tmp_path: Path) -> None:
+    (tmp_path / "signalled.py").write_text(
+        "import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\nfor _ in range(1000): pass\n"
+        "DONE = True\n"
+    )
+    program = (
+        "import sys, time\nfrom releaser.cli.signals import *\n"
+        "try:\n    with handled():\n        import signalled\n"
+        "        assert signalled.DONE\n        time.sleep(30)\n"
+        "except SignalReceived as got:\n    sys.exit(got.number)\n"
+    )
+    assert run_python(program, PYTHONPATH=str(tmp_path)) == (signal.SIGTERM, b"")
+
+
+def test_a_signal_in_a_finaliser_is_not_lost() -> None:
+    program = (
+        "import os, signal, sys, time\nfrom releaser.cli.signals import *\n"
+        "class Last:\n    def __del__(self):\n        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        time.sleep(0.1)\n"
+        "try:\n    with handled():\n        Last()\n        time.sleep(30)\n"
+        "except SignalReceived as got:\n    sys.exit(got.number)\n"
+    )
+    assert run_python(program) == (signal.SIGINT, b"")
+
+
+def run_python(program: str, **environment: str) -> tuple[int, bytes]:
+    """The exit code of a program, and what it said on stderr."""
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        check=False,
+        env=os.environ | environment,
+        timeout=25,
+        capture_output=True,
+    )
+    return ended.returncode, ended.stderr
 
 
 def test_a_plan_is_saved_whole_or_refused_at_once(made: World, ran: Ran) -> None:
