@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 
 from releaser.cli.secrecy import redactor
-from releaser.core.resolve import ResolvedImage
-from releaser.interfaces import Contexts, Journal
+from releaser.interfaces import Journal
 from releaser.journal import FOLDER, NAME, FileJournal
 from releaser.pipeline import Adapters, Prepared
+from releaser.pipeline.taken import taker
 
 
 def opened(path: Path | None, prepared: Prepared, world: Adapters) -> Journal:
@@ -51,23 +51,11 @@ def _usual(prepared: Prepared, world: Adapters) -> Path:
     Then a folder of the user's, since an image must not change by having been released.
     """
     beside = Path(prepared.root) / FOLDER / NAME
-    shown = f"{FOLDER}/{NAME}"
-    if not any(_takes(image, prepared.root, shown, world.contexts) for image in prepared.images):
-        return beside
-    return _of_user(prepared.root)
+    taken = taker(beside, prepared.images, world.contexts)
+    return _of_user(prepared.root) if taken else beside
 
 
 def _of_user(root: str) -> Path:
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     key = hashlib.sha256(root.encode()).hexdigest()[:16]
     return Path(state) / "releaser" / key / NAME
-
-
-def _takes(image: ResolvedImage, root: str, path: str, contexts: Contexts) -> bool:
-    """Whether a build takes a file of the spec's folder that is not there yet."""
-    folders = (("", image.context), *image.folders)
-    own = [(name, folder) for name, folder in folders if folder == root]
-    return any(
-        contexts.taken(folder, "" if name else image.dockerfile, image.paths(name), [path])
-        for name, folder in own
-    )

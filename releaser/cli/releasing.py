@@ -21,6 +21,7 @@ from releaser.core.saved_plan import MAX_BYTES, SavedPlan, check_unmoved
 from releaser.errors import SpecError
 from releaser.interfaces import NO_JOURNAL
 from releaser.pipeline import Allowed, Request, preflight, prepare
+from releaser.pipeline.taken import check_apart
 
 
 def release(
@@ -76,6 +77,9 @@ def release(
             request = Request(plan_before.images, only=True, version=commanded, commanded=named)
         prepared = prepare(project, world, request)
         record.plan = prepared.plan
+        if push:
+            written = {"--report": report, "--journal": journal}
+            check_apart(written, prepared.images, world.contexts)
         if plan_before:
             check_unmoved(plan_before, prepared.plan)
         allowed = Allowed(push, allow_dirty, allow_event)

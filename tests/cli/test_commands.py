@@ -389,6 +389,20 @@ def test_a_pull_request_publishes_nothing_unless_told_to(made: World, ran: Ran) 
     assert ran("release", "--push", "--allow-event")[0] == 0
 
 
+@pytest.mark.parametrize(("ignored", "code"), [("", 2), ("*.jsonl\n", 0)])
+def test_what_a_run_writes_is_no_part_of_an_image(
+    made: World, ran: Ran, ignored: str, code: int
+) -> None:
+    made.files["/project/api/Dockerfile"] = "FROM scratch\nCOPY . /api/\n"
+    made.files["/project/api/.dockerignore"] = ignored
+    ended, _, err = ran("release", "--push", "--dry-run", "--journal", "/project/api/j.jsonl")
+    assert ended == code
+    if code:
+        assert err.startswith(
+            'error: --journal /project/api/j.jsonl: the build of "api" takes this file\n'
+        )
+
+
 @pytest.mark.usefixtures("made")
 def test_a_journal_is_kept_where_it_is_asked_for(ran: Ran) -> None:
     assert ran("release", "--push", "--journal", "here.jsonl")[0] == 0
