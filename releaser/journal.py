@@ -51,12 +51,13 @@ class FileJournal:
 
         Raises:
             SetupError: they cannot be.
-            SpecError: it is a pipe, which keeps nothing.
+            SpecError: it is a folder, a pipe or a device.
         """
         try:
-            if self.path.is_fifo():
+            if self.path.exists() and not self.path.is_file():
                 raise SpecError(
-                    f'the journal "{self.path}" is a pipe', hint="name a file: --journal FILE"
+                    f'the journal "{self.path}" is no regular file',
+                    hint="name a file: --journal FILE",
                 )
             _make_folder(self.path.parent)
             if self.path.exists() and self.path.stat().st_size > MAX_BYTES:

@@ -119,6 +119,27 @@ def test_another_registry_gets_the_version_with_its_tags(world: World) -> None:
     assert again.steps() == ()
 
 
+def test_what_a_registry_lost_is_brought_again(world: World) -> None:
+    assert promoted(world, "1.4.2", to=["prod"]).error is None
+    held = world.registry.repositories[Repository.parse(f"{PROD}/api")]
+    config = held.manifests[held.tags["1.4.2"]].config
+    lost = next(one for one in held.blobs if one != config)
+    content = held.blobs.pop(lost)
+    again = planned(world, "1.4.2", to=["prod"])
+    assert {arrival.image for arrival in again.arrivals if arrival.copied} == {"api"}
+    assert done(world, again).error is None
+    assert held.blobs[lost] == content
+    assert not planned(world, "1.4.2", to=["prod"]).changes
+
+
+@pytest.mark.parametrize("tag", ["sha-1234567", "3.0.0", "v3.0.0"])
+def test_a_tag_that_would_be_untrue(world: World, tag: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        planned(world, "1.4.2", to=[tag])
+    assert f'"{tag}"' in caught.value.message
+    assert caught.value.hint
+
+
 def test_nothing_is_built_and_the_order_is_content_then_narrow_to_wide(world: World) -> None:
     builds, pushes = len(world.builder.batches), len(world.engine.calls)
     world.registry.calls.clear()
@@ -246,7 +267,7 @@ def test_a_tag_that_would_look_like_another_version(world: World, tag: str) -> N
         ([], [], "goes to a tag or a registry", "--to stable"),
         (["fp-0123456789abcdef"], [], "keeps for itself", "choose another"),
         (["a b"], [], "not a legal tag", None),
-        (["staging", "prod"], [], "nothing says which registry", "declare it in the spec"),
+        (["staging", "prod"], [], "are where the images go to", "leave out the one"),
     ],
 )
 def test_wrong_destinations(

@@ -239,6 +239,7 @@ def _explicit(
     """A tag that was asked for, with what is ``behind`` every tag of its image: as the spec has it,
     else by what it looks like."""
     text = str(tag).removesuffix(behind)
+    _check_true(text, origin)
     own = legal(f"{text}{behind}", "--to")
     if own in known:
         return known[own]
@@ -252,6 +253,26 @@ def _explicit(
             hint="name the full version that it shall be, or another tag",
         )
     return _plain(tag, version or origin.version)
+
+
+def _check_true(text: str, origin: Origin) -> None:
+    """See that a tag which was asked for says nothing of an image that is not so.
+
+    Raises:
+        SpecError: it would name a commit, or another version of what is a full version already.
+    """
+    if _COMMIT.fullmatch(text):
+        raise SpecError(
+            f'tag "{text}" would look like the commit that it was built from',
+            hint="a release gives tags of commits; name another tag",
+        )
+    version, own = Version.find(text.removeprefix("v")), origin.version
+    if version is None or own is None or own.prerelease or version == own:
+        return
+    raise SpecError(
+        f'"{text}" is another version than {own}, which {origin.image} is already',
+        hint=f"release it as that: releaser release --version {version} --push",
+    )
 
 
 def _plain(tag: Tag, version: Version | None) -> WantedTag:

@@ -86,6 +86,13 @@ class Rollback:
         """Whether anything will be done at all."""
         return any(image.changes for image in self.images)
 
+    @property
+    def restores(self) -> bool:
+        """Whether it takes rolled-back versions in again, and rolls none back."""
+        return any(one.restored for one in self.images) and not any(
+            one.withdrawn for one in self.images
+        )
+
     def steps(self) -> tuple[PlannedStep, ...]:
         """What is withdrawn first, so that no release comes between; then tags, narrow to wide."""
         keep = [_withdraw_step(image) for image in self.images if image.withdrawals is not None]

@@ -174,12 +174,23 @@ def _target(
 
 
 def _held(registry: Registry, content: Reference, come: Origin) -> frozenset[Digest]:
-    """What of an image is there already: itself, and what is listed as attached to it."""
-    if registry.digest(content) is None:
+    """What of an image is there already: all of itself, and what is listed as attached to it."""
+    if not _whole(registry, content):
         return frozenset()
     subjects = list(dict.fromkeys(one.subject for one in come.attached if one.tag is None))
     listed = concurrently(lambda one: registry.referrers(content.repository, one), subjects)
     return frozenset({come.digest, *(digest for some in listed for digest in some)})
+
+
+def _whole(registry: Registry, content: Reference) -> bool:
+    """Whether an image is there with every part of it: registries have lost blobs of one."""
+    try:
+        manifest = registry.manifest(content)
+    except RegistryError as error:
+        if error.is_corruption:
+            return False
+        raise
+    return manifest is not None and not registry.flaws(content.repository, manifest)
 
 
 def _withdrawn(registry: Registry, place: Place, tags: Sequence[str]) -> frozenset[Version]:

@@ -106,10 +106,15 @@ def _source(spec: Spec, request: Promoting) -> str | None:
     others = [name for name in spec.registries if name not in to]
     if not to:
         return None
+    if not others:
+        raise SpecError(
+            "all registries of the spec are where the images go to",
+            hint="leave out the one that they come from",
+        )
     if len(others) != 1:
         raise SpecError(
             "nothing says which registry the images come from",
-            hint=f"--from {others[0]}" if others else "declare it in the spec, and name it: --from",
+            hint=f"--from {others[0]}",
         )
     return others[0]
 

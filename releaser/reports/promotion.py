@@ -74,7 +74,7 @@ def _lines(plan: Promotion) -> Iterator[str]:
         yield clean(f"{come.image}{version}  {come.digest.short} from {come.reference}")
         for arrival in image.arrivals:
             yield from (f"  {line}" for line in _arrival_lines(arrival))
-    if not plan.changes:
+    if not (plan.changes or plan.refused):
         yield ""
         yield "nothing to do"
 

@@ -49,12 +49,16 @@ def rollback_text(plan: Rollback) -> str:
 
 def rollback_ending(plan: Rollback, carried: Carried) -> str:
     """How it ended, in a line."""
-    return f"{plan.project}: {ending(carried)} in {carried.seconds:.1f} s\n"
+    said = ending(carried)
+    if plan.restores and said == "rolled back":
+        said = "restored"
+    return f"{plan.project}: {said} in {carried.seconds:.1f} s\n"
 
 
 def _lines(plan: Rollback) -> Iterator[str]:
     moves = sum(one.written for image in plan.images for one in image.moves)
-    yield f"{plan.project}: roll back: {moves} tag{'' if moves == 1 else 's'} to move"
+    what = "restore" if plan.restores else "roll back"
+    yield f"{plan.project}: {what}: {moves} tag{'' if moves == 1 else 's'} to move"
     for image in plan.images:
         yield ""
         yield clean(_headline(image))

@@ -35,7 +35,7 @@ def verification_text(found: Verification) -> str:
 
 def _lines(found: Verification) -> Iterator[str]:
     for one in found.differences:
-        yield clean(f"{one.what}: {one.where}: expected {one.expected}, found {one.found}")
+        yield clean(f"{one.what}: {one.where}: {_said(one)}")
     for other in found.unsaid:
         yield clean(f"unknown: {other.where}: {other.why}")
     references = {claim.reference for claim in found.claims}
@@ -47,6 +47,12 @@ def _lines(found: Verification) -> Iterator[str]:
         yield f"{found.project}: {about}, no difference in what is known"
     else:
         yield f"{found.project}: {about}, all right"
+
+
+def _said(one: Difference) -> str:
+    if one.what == "incomplete":
+        return f"{one.expected} {one.found}"
+    return f"expected {one.expected}, found {one.found}"
 
 
 def _counted(count: int, noun: str) -> str:
