@@ -143,7 +143,7 @@ def adapters(
 
     Where ``fresh``, caches between us and the registries are passed by.
     """
-    from releaser.registries.credentials import DockerConfig
+    from releaser.logins.finding import DockerLogins
     from releaser.registries.distribution import Distribution
     from releaser.secret_values import SecretsAtHand
     from releaser.sources.context import DiskContexts
@@ -151,8 +151,8 @@ def adapters(
 
     waiting = WAITING.get()
     known = redactor()
+    logins = Remembered(DockerLogins(os.environ), known)
     docker = _Docker(waiting, known)
-    logins = Remembered(DockerConfig.from_environment, known)
 
     def registry() -> Distribution:
         return Distribution(

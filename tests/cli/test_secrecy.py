@@ -24,7 +24,7 @@ from releaser.core.redaction import Redactor
 from releaser.core.steps import Secret
 from releaser.errors import EngineError, RegistryError
 from releaser.journal import FileJournal
-from releaser.registries.credentials import IdentityToken, Login, Password, RegistryToken
+from releaser.logins.login import IdentityToken, Login, Password, RegistryToken
 from releaser.reports.markdown import run_markdown
 from releaser.reports.run import Run
 from releaser.secret_values import LARGEST, SecretsAtHand, value_of, values_of
@@ -159,7 +159,7 @@ class Fixed:
 )
 def test_logins_are_kept_out_from_when_they_are_used(login: Login | None) -> None:
     known = Redactor()
-    logins = Remembered(lambda: Fixed(login), known)
+    logins = Remembered(Fixed(login), known)
     assert known.hide(VALUE) == VALUE
     assert logins.of("host") is login
     assert (known.hide(VALUE) == "***") is (login is not None)
