@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from releaser.errors import ReleaserError
-from releaser.registries.credentials import Login
+from releaser.logins.login import Login
 from releaser.registries.distribution import Distribution
 from releaser.registries.retry import Clock, Patience
 

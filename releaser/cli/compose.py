@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from releaser.core.redaction import Redactor
     from releaser.engines.docker_client import Connection
     from releaser.engines.docker_engine import Pause
+    from releaser.logins.login import Logins
     from releaser.registries.retry import Clock, Patience
 
 
@@ -143,7 +144,7 @@ def adapters(
 
     Where ``fresh``, caches between us and the registries are passed by.
     """
-    from releaser.registries.credentials import DockerConfig
+    from releaser.logins.finding import DockerLogins
     from releaser.registries.distribution import Distribution
     from releaser.secret_values import SecretsAtHand
     from releaser.sources.context import DiskContexts
@@ -151,8 +152,8 @@ def adapters(
 
     waiting = WAITING.get()
     known = redactor()
-    docker = _Docker(waiting, known)
-    logins = Remembered(DockerConfig.from_environment, known)
+    logins = Remembered(DockerLogins(os.environ), known)
+    docker = _Docker(waiting, known, logins)
 
     def registry() -> Distribution:
         return Distribution(
@@ -187,15 +188,15 @@ def insecure_hosts(spec: Spec) -> frozenset[str]:
 class _Docker:
     """The Docker Engine of the environment, connected to when it is first asked for."""
 
-    def __init__(self, waiting: Waiting, known: Redactor) -> None:
-        self._waiting, self._redactor = waiting, known
+    def __init__(self, waiting: Waiting, known: Redactor, logins: Logins) -> None:
+        self._waiting, self._redactor, self._logins = waiting, known, logins
 
     @cached_property
     def connection(self) -> Connection:
         """One connection for the store and for the engine's own builder."""
         from releaser.engines.docker_client import Connection
 
-        return Connection(os.environ)
+        return Connection(os.environ, self._logins)
 
     @cached_property
     def engine(self) -> Engine:

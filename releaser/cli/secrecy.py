@@ -24,8 +24,8 @@ from releaser.errors import ReleaserError, StepError
 from releaser.secret_values import values_of
 
 if TYPE_CHECKING:
+    from releaser.logins.login import Login, Logins
     from releaser.pipeline import Project
-    from releaser.registries.credentials import Login, Logins
 
 _REDACTOR: ContextVar[Redactor] = ContextVar("_REDACTOR")
 
@@ -152,16 +152,14 @@ def escaped(text: str) -> str:
 class Remembered:
     """Logins that are kept out of what is said from the moment that they are used."""
 
-    def __init__(self, make: Callable[[], Logins], known: Redactor) -> None:
-        self._make, self._known = make, known
-        self._made: Logins | None = None
+    def __init__(self, logins: Logins, known: Redactor) -> None:
+        self._logins, self._known = logins, known
 
     def of(self, registry: str) -> Login | None:
         """The login for a registry."""
-        from releaser.registries.credentials import IdentityToken, Password, RegistryToken
+        from releaser.logins.login import IdentityToken, Password, RegistryToken
 
-        self._made = self._made or self._make()
-        login = self._made.of(registry)
+        login = self._logins.of(registry)
         match login:
             case Password(_, secret) | IdentityToken(secret) | RegistryToken(secret):
                 self._known.learn(secret.encode())

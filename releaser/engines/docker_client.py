@@ -13,13 +13,15 @@ from urllib.parse import quote
 
 from releaser.core.facts import EngineFacts
 from releaser.engines import docker_answers
-from releaser.engines.docker_config import DockerConfig, load_config
-from releaser.engines.docker_credentials import Credentials, Login
+from releaser.engines.docker_auth import AuthConfig, auth_config
 from releaser.engines.docker_endpoint import Endpoint, Tls, find_endpoint
 from releaser.engines.docker_errors import translated
 from releaser.engines.docker_ssh import ssh_adapter, ssh_command
 from releaser.engines.docker_stream import Record, Transfer, records_of
 from releaser.errors import ReleaserError, SetupError
+from releaser.logins.config import DockerConfig, load_config
+from releaser.logins.finding import DockerLogins
+from releaser.logins.login import Logins
 
 if TYPE_CHECKING:
     import docker
@@ -120,15 +122,16 @@ def _hint(endpoint: Endpoint, cause: str) -> str:
 class Connection:
     """The engine that an environment points to; connected when it is first used.
 
-    Made once and shared by all that talk to the engine; usable from several threads.
+    Made once and shared by all that talk to the engine; usable from several threads. ``logins`` are
+    Docker's in that environment by default.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], logins: Logins | None = None) -> None:
         self._environment = dict(environment)
+        self._logins = logins or DockerLogins(environment)
         self._lock = threading.Lock()
         self._client: docker.DockerClient | None = None
         self._config: DockerConfig | None = None
-        self._credentials: Credentials | None = None
 
     @property
     def config(self) -> DockerConfig:
@@ -165,13 +168,9 @@ class Connection:
         except OSError:  # Docker Desktop's is in a machine of its own
             return None
 
-    def login(self, registry: str) -> Login:
+    def login(self, registry: str) -> AuthConfig:
         """The login for a registry, empty where there is none; raises :class:`SetupError`."""
-        with self._lock:
-            if self._credentials is None:
-                self._credentials = Credentials(self._load(), self._environment)
-            credentials = self._credentials
-        return credentials.login(registry)
+        return auth_config(registry, self._logins.of(registry))
 
     def get(self, path: str, *, headers: Mapping[str, str], seconds: float) -> Any:  # noqa: ANN401
         """The JSON behind ``path`` of the engine's API; foreign exceptions come through."""

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from releaser.engines.docker_config import DockerConfig, broken, parse_object, read_bounded
 from releaser.errors import SetupError
+from releaser.logins.config import DockerConfig, broken, parse_object, read_bounded
 
 DEFAULT_HOST = (
     "npipe:////./pipe/docker_engine" if sys.platform == "win32" else "unix:///var/run/docker.sock"

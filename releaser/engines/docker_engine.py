@@ -14,8 +14,8 @@ from releaser.core.inscriptions import Inscription
 from releaser.core.lock import Offer
 from releaser.core.oci import Digest, Reference
 from releaser.engines import docker_answers, docker_inscriptions
+from releaser.engines.docker_auth import AuthConfig
 from releaser.engines.docker_client import Connection, header_value
-from releaser.engines.docker_credentials import Login
 from releaser.engines.docker_errors import failed, translated
 from releaser.engines.docker_lanes import PAUSES, Lane, Lanes, is_limit
 from releaser.engines.docker_push import PushStream, broken_off
@@ -252,7 +252,7 @@ class DockerEngine:
         listener.on(Notice(f"{error.message}; {again}"))
         self._pause(transfer.cancelled, seconds)
 
-    def _login(self, reference: Reference) -> Login:
+    def _login(self, reference: Reference) -> AuthConfig:
         return self._connection.login(reference.repository.registry)
 
     def cancel(self) -> None:

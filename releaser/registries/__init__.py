@@ -4,6 +4,6 @@ Reading order: :mod:`~releaser.registries.distribution` (what the rest of the pr
 ``reading``, ``writing``, ``copying``, ``records``, ``labels``, ``checking``, ``referrers`` and
 ``deleting`` (one module for each kind of question), ``blobs`` (what some of them move), ``client``
 (one request with its login and its retries), ``authority`` (tokens), ``transport`` (HTTP with
-limits), ``credentials`` (Docker's ``config.json``), ``hosts`` (where a registry is, and which other
-hosts it may send a client to).
+limits), ``hosts`` (where a registry is, and which other hosts it may send a client to). Logins come
+from :mod:`releaser.logins`.
 """

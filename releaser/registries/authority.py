@@ -17,14 +17,8 @@ from typing import assert_never
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from releaser.errors import SetupError
+from releaser.logins.login import IdentityToken, Login, Logins, Password, RegistryToken
 from releaser.registries.challenge import Challenge, wanted
-from releaser.registries.credentials import (
-    IdentityToken,
-    Login,
-    Logins,
-    Password,
-    RegistryToken,
-)
 from releaser.registries.failures import NoAnswerError
 from releaser.registries.hosts import Endpoint, RefusedAddressError, check_realm, declared
 from releaser.registries.refusals import AttemptError, refused, unanswered, unauthorized, unusable

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from releaser.core.oci import Digest, Flaw, Manifest, Platform, Reference, Repository, Tag
 from releaser.core.placeholder import is_placeholder
-from releaser.registries.credentials import DockerConfig, Logins
+from releaser.logins.finding import DockerLogins
+from releaser.logins.login import Logins
 from releaser.registries.hosts import Endpoint, endpoint
 from releaser.registries.retry import Clock, Patience
 
@@ -64,7 +65,7 @@ class Distribution:
                 from releaser.registries.transport import Transport
 
                 transport = Transport(idle=self._idle)
-                logins = self._logins or DockerConfig.from_environment()
+                logins = self._logins or DockerLogins(os.environ)
                 authority = Authority(transport, logins, self._realms, self._clock)
                 self._made = Client(
                     transport, authority, self._patience, self._clock, fresh=self._fresh

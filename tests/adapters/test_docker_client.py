@@ -13,11 +13,11 @@ import requests
 import urllib3.exceptions
 
 from releaser.engines.docker_client import Connection, connect
-from releaser.engines.docker_config import load_config
 from releaser.engines.docker_endpoint import DEFAULT_HOST, Endpoint, find_endpoint
 from releaser.engines.docker_errors import cause_of
 from releaser.engines.docker_ssh import ssh_command
 from releaser.errors import SetupError
+from releaser.logins.config import load_config
 from tests.engine_server import refusal, scripted_engine
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from releaser.core.oci import Repository
 from releaser.errors import RegistryError, SetupError
+from releaser.logins.login import Password
 from releaser.registries.challenge import wanted
-from releaser.registries.credentials import Password
 from releaser.registries.distribution import Distribution
 from releaser.registries.hosts import RefusedAddressError, check_realm, endpoint, follow
 from tests.fakes.registry import image

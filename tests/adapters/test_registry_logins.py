@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import base64
 import itertools
+import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from releaser.core.oci import Reference, Tag
 from releaser.errors import RegistryError, SetupError
-from releaser.registries.credentials import IdentityToken, Login, Password, RegistryToken
+from releaser.logins.login import IdentityToken, Login, Password, RegistryToken
 from releaser.registries.distribution import Distribution
 from tests.fakes.registry import image, index
 from tests.registry_client import Known, distribution, told
@@ -77,6 +79,18 @@ class TokenService:
     def scopes(self) -> list[list[str]]:
         asked = self.server.asked("GET", "^/token")
         return [parse_qs(urlsplit(r.path).query)["scope"] for r in asked]
+
+
+def test_logins_are_dockers_by_default(
+    server: ScriptedRegistry, reference: Reference, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = {"auth": BASIC.removeprefix("Basic ")}
+    (tmp_path / "config.json").write_text(json.dumps({"auths": {server.host: entry}}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    challenge = Reply(401, {"WWW-Authenticate": 'Basic realm="x"'})
+    server.rule("*", "^/v2/", lambda _: challenge, times=1)
+    Distribution().manifest(reference)
+    assert server.log[-1].headers["Authorization"] == BASIC
 
 
 class TestTokens:

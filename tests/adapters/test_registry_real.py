@@ -8,7 +8,7 @@ import pytest
 
 from releaser.core.oci import Repository, Tag
 from releaser.errors import SetupError
-from releaser.registries.credentials import Password
+from releaser.logins.login import Password
 from tests.fakes.registry import image
 from tests.registry_client import distribution, told
 from tests.registry_process import start_registry, upload

@@ -8,7 +8,7 @@ import pytest
 
 from releaser.core.oci import Digest, Reference
 from releaser.errors import RegistryError, SetupError, UnknownError
-from releaser.registries.credentials import Password
+from releaser.logins.login import Password
 from releaser.registries.distribution import Distribution
 from tests.fakes.registry import IMAGE_TYPE, RECORD_TYPE, artifact, descriptor
 from tests.registry_client import distribution, told

@@ -10,7 +10,7 @@ import pytest
 
 from releaser.core.oci import Reference, Tag
 from releaser.errors import RegistryError
-from releaser.registries.credentials import Password
+from releaser.logins.login import Password
 from releaser.registries.distribution import Distribution
 from tests.fakes.registry import Image, image
 from tests.registry_client import distribution, told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from releaser.cli import app
+from releaser.cli.compose import adapters, load_project
 from releaser.cli.secrecy import (
     Remembered,
     conceal,
@@ -19,15 +21,17 @@ from releaser.cli.secrecy import (
     masked,
     redactor,
 )
+from releaser.core.events import Event
 from releaser.core.oci import Reference
 from releaser.core.redaction import Redactor
 from releaser.core.steps import Secret
 from releaser.errors import EngineError, RegistryError
 from releaser.journal import FileJournal
-from releaser.registries.credentials import IdentityToken, Login, Password, RegistryToken
+from releaser.logins.login import IdentityToken, Login, Password, RegistryToken
 from releaser.reports.markdown import run_markdown
 from releaser.reports.run import Run
 from releaser.secret_values import LARGEST, SecretsAtHand, value_of, values_of
+from tests.engine_server import refusal, scripted_engine
 
 VALUE = "hunter_22-[swordfish]"
 SPEC = """\
@@ -146,6 +150,11 @@ def test_what_is_masked_and_how() -> None:
     assert escaped("50%\r\n::x") == "50%25%0D%0A::x"
 
 
+class Deaf:
+    def on(self, event: Event) -> None:
+        """Nobody listens."""
+
+
 class Fixed:
     def __init__(self, login: Login | None) -> None:
         self.login = login
@@ -159,10 +168,25 @@ class Fixed:
 )
 def test_logins_are_kept_out_from_when_they_are_used(login: Login | None) -> None:
     known = Redactor()
-    logins = Remembered(lambda: Fixed(login), known)
+    logins = Remembered(Fixed(login), known)
     assert known.hide(VALUE) == VALUE
     assert logins.of("host") is login
     assert (known.hide(VALUE) == "***") is (login is not None)
+
+
+def test_logins_that_the_engine_is_given_are_kept_out(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auth = base64.b64encode(b"ada:other-swordfish").decode()
+    (project / "config.json").write_text(json.dumps({"auths": {"reg.example": {"auth": auth}}}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(project))
+    with scripted_engine() as engine, guarded():
+        monkeypatch.setenv("DOCKER_HOST", engine.host)
+        engine.on("/images/reg.example/api/push", refusal("no", 401))
+        store = adapters(load_project(None, None)).engine()
+        with pytest.raises(RegistryError, match="cannot push"):
+            store.push(Reference.parse("reg.example/api:1"), Deaf())
+        assert redactor().hide("other-swordfish") == "***"
 
 
 def test_reports_errors_and_journals_are_searched(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 from releaser.core.oci import Digest, Manifest, Reference, Repository, Tag
 from releaser.errors import RegistryError
 from releaser.interfaces import Registry
-from releaser.registries.credentials import Login, Password
+from releaser.logins.login import Login, Password
 from releaser.registries.distribution import Distribution
 from releaser.registries.retry import Patience
 from tests.fakes.registry import FakeRegistry, Image, artifact, image, index

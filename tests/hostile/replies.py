@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from releaser.errors import ReleaserError
-from releaser.registries.credentials import Login
+from releaser.logins.login import Login
 from releaser.registries.distribution import Distribution
 from releaser.registries.retry import Patience
 from tests.registry_client import distribution, told

@@ -9,7 +9,7 @@ import pytest
 
 from releaser.core.oci import Reference, Tag
 from releaser.errors import RegistryError
-from releaser.registries.credentials import Password
+from releaser.logins.login import Password
 from releaser.registries.distribution import Distribution
 from releaser.registries.hosts import RefusedAddressError, follow
 from tests.fakes.registry import image, signature

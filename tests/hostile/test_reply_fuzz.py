@@ -18,11 +18,11 @@ from releaser.engines.docker_push import PushStream
 from releaser.engines.docker_stream import error_of, records
 from releaser.engines.rawjson import RecordStream
 from releaser.errors import RegistryError, ReleaserError
+from releaser.logins.login import Password
 from releaser.registries import manifests
 from releaser.registries.authority import Authority, pull
 from releaser.registries.challenge import MAX_HEADER, challenges, wanted
 from releaser.registries.client import Ask, Client
-from releaser.registries.credentials import Password
 from releaser.registries.hosts import RefusedAddressError, check_realm, endpoint, follow
 from releaser.registries.labels import read_created, read_labels
 from releaser.registries.links import MalformedLinkError, next_link

@@ -12,8 +12,8 @@ import pytest
 
 from releaser.core.oci import Reference, Repository
 from releaser.errors import RegistryError, SetupError
+from releaser.logins.login import Password
 from releaser.registries import hosts
-from releaser.registries.credentials import Password
 from releaser.registries.distribution import Distribution
 from releaser.registries.hosts import Reach, RefusedAddressError, check_realm, endpoint
 from tests.fakes.registry import image

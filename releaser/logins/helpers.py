@@ -12,25 +12,34 @@ import re
 import signal
 import subprocess
 import threading
+from collections.abc import Mapping
+
+from releaser.core.harmless import one_line
 
 MAX_OUTPUT = 64 * 1024
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NOT_FOUND = "credentials not found"
+# An answer in JSON, a password in a URL, a signed URL: what a complaint does not repeat.
+_SECRET = re.compile(r"\{|secret|://[^/\s]*@|\?\S*=", re.IGNORECASE)
 
 
 class HelperError(Exception):
     """A helper could not be asked; the text says why and holds no secret."""
 
 
-def ask_helper(name: str, server: str, seconds: float) -> tuple[str, str] | None:
+def ask_helper(
+    name: str, server: str, seconds: float, environment: Mapping[str, str]
+) -> tuple[str, str] | None:
     """The user name and the secret that a helper keeps for ``server``; ``None`` where it has none.
+
+    It is looked for on the ``PATH`` of ``environment``, which it gets.
 
     :raises HelperError: where it is missing, fails, prints nonsense or takes over ``seconds``.
     """
     if not _NAME.fullmatch(name):
         raise HelperError("that is no name of a helper")
-    code, output = _run([f"docker-credential-{name}", "get"], server.encode(), seconds)
+    code, output = _run([f"docker-credential-{name}", "get"], server.encode(), seconds, environment)
     if code == 0:
         return _parsed(output)
     text = output.decode("utf-8", "replace").strip()
@@ -39,13 +48,16 @@ def ask_helper(name: str, server: str, seconds: float) -> tuple[str, str] | None
     raise HelperError(_failure(code, text))
 
 
-def _run(argv: list[str], given: bytes, seconds: float) -> tuple[int, bytes]:
+def _run(
+    argv: list[str], given: bytes, seconds: float, environment: Mapping[str, str]
+) -> tuple[int, bytes]:
     try:
         process = subprocess.Popen(
             argv,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            env=dict(environment),
             start_new_session=True,
         )
     except FileNotFoundError:
@@ -88,7 +100,10 @@ def _talk(process: subprocess.Popen[bytes], given: bytes) -> bytes:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    # the whole session: a helper's own children would keep the pipe open
+    # The whole session: a helper's own children would keep the pipe open. Once it has been waited
+    # for, its number may be another's.
+    if process.returncode is not None:
+        return
     try:
         if os.name == "posix":
             os.killpg(process.pid, signal.SIGKILL)
@@ -110,6 +125,6 @@ def _parsed(output: bytes) -> tuple[str, str] | None:
 
 
 def _failure(code: int, text: str) -> str:
-    line = re.sub(r"[^\x20-\x7e]", " ", text.partition("\n")[0])[:200]
-    quotable = line and "{" not in text and "secret" not in text.lower()
+    line = one_line(text.partition("\n")[0], 200)
+    quotable = line and not _SECRET.search(text)
     return f"it ended with exit code {code}" + (f": {line}" if quotable else "")

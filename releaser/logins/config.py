@@ -1,7 +1,8 @@
-"""What the Docker command line's ``config.json`` says.
+"""What the Docker command line's ``config.json`` says, of logins and of the engine.
 
-A file that is broken is an error and never an empty configuration: docker-py would go on without
-logins, so that pushes fail as "denied" far from the cause.
+It lies in ``$DOCKER_CONFIG`` or ``~/.docker``. A file that is broken, in whatever part that matters
+here, is an error and never an empty configuration: docker-py would go on without logins, so that
+pushes fail as "denied" far from the cause.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from releaser.core.harmless import one_line
 from releaser.errors import SetupError
 
 MAX_SIZE = 1 << 20
@@ -21,8 +23,8 @@ MAX_SIZE = 1 << 20
 class DockerConfig:
     """The parts of ``config.json`` that matter here; all empty where there is no such file.
 
-    ``folder`` is where it lies, contexts and certificates too. Secrets in ``auths`` are kept out of
-    the representation.
+    ``folder`` is where it lies, contexts and certificates too. ``auths`` has logins; ``helpers``
+    and ``store`` are names of programs that keep others. The representation holds no secrets.
     """
 
     folder: Path
@@ -61,12 +63,23 @@ def load_config(environment: Mapping[str, str]) -> DockerConfig:
 
 
 def config_folder(environment: Mapping[str, str]) -> Path:
-    """The folder that the Docker command line keeps its settings in."""
+    """The folder that the Docker command line keeps its settings in.
+
+    Raises:
+        SetupError: nothing says which it is.
+    """
     given = environment.get("DOCKER_CONFIG")
     if given:
         return Path(given)
     home = environment.get("HOME") or environment.get("USERPROFILE")
-    return (Path(home) if home else Path("~").expanduser()) / ".docker"
+    try:
+        return Path(home or Path.home()) / ".docker"
+    except RuntimeError:
+        raise SetupError(
+            "the folder with the Docker settings cannot be found",
+            details=(("cause", "you have no home folder"),),
+            hint="set DOCKER_CONFIG to it",
+        ) from None
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -83,9 +96,9 @@ def read_bounded(file: Path) -> bytes | None:
     Raises:
         SetupError: it cannot be read, is no regular file, or holds more than a megabyte.
     """
-    if file.exists() and not (file.is_file() or file.is_dir()):
-        raise broken(file, "it is no regular file")  # opening a FIFO would wait for ever
     try:
+        if file.exists() and not (file.is_file() or file.is_dir()):
+            raise broken(file, "it is no regular file")  # opening a FIFO would wait for ever
         with file.open("rb") as stream:
             content = stream.read(MAX_SIZE + 1)
     except FileNotFoundError:
@@ -140,13 +153,17 @@ class _Sections:
         return value or None
 
     def texts(self, key: str) -> dict[str, str]:
-        return {name: value for name, value in self._object(key).items() if isinstance(value, str)}
+        found = self._object(key)
+        for name, value in found.items():
+            if not isinstance(value, str):
+                raise broken(self._file, f'"{one_line(name, 100)}" in "{key}" is no text')
+        return found
 
     def mappings(self, key: str) -> dict[str, dict[str, Any]]:
         found = self._object(key)
         for name, value in found.items():
             if not isinstance(value, dict):
-                raise broken(self._file, f'"{name}" in "{key}" is no object')
+                raise broken(self._file, f'"{one_line(name, 100)}" in "{key}" is no object')
         return found
 
     def _object(self, key: str) -> dict[str, Any]:
