@@ -21,7 +21,7 @@ demo: ## release examples/quickstart to the local registry, twice
 
 test: ## run the tests, but not the slow ones (ARGS='-k name')
 	@.ci/engine >/dev/null
-	@$(PYTEST) -m "not slow" $(AT_ONCE) $(ARGS)
+	@$(PYTEST) -m "not slow" --durations 25 --durations-min 5 $(AT_ONCE) $(ARGS)
 
 test-all: ## run all tests
 	@.ci/engine >/dev/null
