@@ -168,6 +168,38 @@ def test_what_does_not_pass_is_written_and_not_enabled(
     assert ran("plan", "--offline")[0] == 0
 
 
+def test_where_nothing_passes_it_is_written_with_the_reasons(tmp_path: Path, ran: Ran) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM eclipse-temurin:21\nCOPY target/app.jar /\n")
+    code, _, err = ran("init", str(tmp_path))
+    assert code == 0
+    why = 'copies "target/app.jar", which is not in the build context'
+    assert why in " ".join(err.split())
+    assert "no image passes as it is: mend what is said above, enable one, and run releaser" in err
+    text = (tmp_path / "images.yaml").read_text()
+    assert "enabled: false" in text
+    assert why in " ".join(text.replace("#", "").split())
+
+
+def test_a_path_with_a_placeholder_in_it_stops_no_other(tmp_path: Path, ran: Ran) -> None:
+    for folder in ("app", "{{cookiecutter.slug}}"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
+    code, _, err = ran("init", str(tmp_path))
+    assert code == 0
+    assert "not carried over: {{cookiecutter.slug}}/Dockerfile: the Dockerfile: its path" in err
+    assert list(yaml.safe_load((tmp_path / "images.yaml").read_text())["images"]) == ["app"]
+
+
+def test_a_file_elsewhere_would_have_wrong_paths(tmp_path: Path, ran: Ran) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
+    code, _, err = ran("init", str(tmp_path), "-o", str(tmp_path / "sub" / "images.yaml"))
+    assert code == 2
+    assert "the paths in it would be wrong" in err
+    assert not (tmp_path / "sub" / "images.yaml").exists()
+    assert ran("init", str(tmp_path), "-o", str(tmp_path / "other.yaml"))[0] == 0
+
+
 def test_names_of_others_are_not_taken_for_images_of_this_file(
     laid: Callable[[Layout], Path], ran: Ran
 ) -> None:

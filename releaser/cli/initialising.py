@@ -59,7 +59,7 @@ def init(
     draft, root = drafted(given, source, registry, contexts())
     target = output if output is not None and not stdout else root / NAME
     if not stdout:
-        _check_free(target, force=force)
+        _check_free(target, root, force=force)
     result = tried(draft, root, contexts())
     if stdout:
         sys.stdout.write(result.text)
@@ -68,10 +68,21 @@ def init(
     _say(_told(result.draft.found, result.graph, result.refused))
     _say(f"not carried over: {one}" for one in result.draft.lost)
     written = "" if stdout else f"{shown_path(target)} is written; "
-    _say([f"{written}next: releaser plan" + _option(target, root, stdout=stdout)])
+    then = "releaser plan" + _option(target, root, stdout=stdout)
+    if result.graph is None:
+        then = f"no image passes as it is: mend what is said above, enable one, and run {then}"
+    else:
+        then = f"next: {then}"
+    _say([written + then])
 
 
-def _check_free(target: Path, *, force: bool) -> None:
+def _check_free(target: Path, root: Path, *, force: bool) -> None:
+    is_file = target.is_file() or not target.exists()  # not /dev/stdout, a named pipe
+    if is_file and target.parent.resolve() != root.resolve():
+        raise SpecError(
+            f"{shown_path(target)}: the paths in it would be wrong, being seen from its folder",
+            hint=f"write it in {shown_path(root)}, where what it builds is",
+        )
     if os.path.lexists(target) and not force:
         raise SpecError(
             f"{shown_path(target)} is there already", hint="--force writes over it, --stdout prints"
@@ -87,11 +98,14 @@ def _option(target: Path, root: Path, *, stdout: bool) -> str:
     return f" -f {shown_path(target)}"
 
 
-def _told(found: Iterable[str], graph: ImageGraph, refused: Mapping[str, str]) -> Iterator[str]:
+def _told(
+    found: Iterable[str], graph: ImageGraph | None, refused: Mapping[str, str]
+) -> Iterator[str]:
     yield from (f"found {one}" for one in found)
-    for image in graph.order:
-        needs = ", ".join(graph.needs(image))
-        yield f"  {image}" + (f" stands on {needs}" if needs else "")
+    if graph is not None:
+        for image in graph.order:
+            needs = ", ".join(graph.needs(image))
+            yield f"  {image}" + (f" stands on {needs}" if needs else "")
     for image, why in refused.items():
         yield f"  {image} is not enabled: {why}"
 

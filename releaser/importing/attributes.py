@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -21,6 +22,22 @@ def fields_of(line: str) -> dict[str, str]:
     row = next(csv.reader([line]), [])
     pairs = (one.partition("=") for one in row)
     return {key.strip(): value for key, _, value in pairs}
+
+
+def records_of(text: str) -> list[str]:
+    """The records of an input that is a list: lines, or several in quotes.
+
+    As docker/actions-toolkit reads them (``Util.getInputList``), commas within left alone. A quote
+    that is not closed takes all that follows along.
+
+    Raises:
+        SpecError: one is longer than 128 KiB.
+    """
+    try:
+        rows = [",".join(row).strip() for row in csv.reader(io.StringIO(text, newline=""))]
+    except csv.Error as error:
+        raise SpecError(f"a list of a workflow cannot be read: {error}") from None
+    return [one for one in rows if one and not one.startswith("#")]
 
 
 def line_of(fields: Mapping[str, Value]) -> str:

@@ -39,6 +39,10 @@ class Document:
         return Scope(self.variables, self.functions)
 
 
+_COMMENT = "//"
+"""The key of a comment in a body (HCL JSON syntax specification, "Bodies")."""
+
+
 def read_bake(text: str, file: str, losses: Losses) -> Document:
     """A bake file; it is JSON where it begins with a brace.
 
@@ -114,8 +118,10 @@ def _from_json(text: str, file: str) -> Block:
     body = Block()
     for kind, named in data.items():
         if kind in {"variable", "function", "group", "target"} and isinstance(named, dict):
-            body.blocks += [_block(kind, name, one, file) for name, one in named.items()]
-        else:
+            body.blocks += [
+                _block(kind, name, one, file) for name, one in named.items() if name != _COMMENT
+            ]
+        elif kind != _COMMENT:
             body.attributes[kind] = _expression(named, file)
     return body
 
@@ -123,7 +129,7 @@ def _from_json(text: str, file: str) -> Block:
 def _block(kind: str, name: str, data: object, file: str) -> Block:
     if not isinstance(data, dict):
         raise SpecError(f'{kind} "{name}" is not a map', at=Location(file))
-    found = {key: _expression(one, file) for key, one in data.items()}
+    found = {key: _expression(one, file) for key, one in data.items() if key != _COMMENT}
     return Block(kind, (name,), found)
 
 

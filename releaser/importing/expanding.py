@@ -9,11 +9,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from releaser.importing.attributes import records_of
 from releaser.importing.draft import Losses
 from releaser.importing.remote import Origin
 
 _EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 _PLAIN = re.compile(r"(env|vars|matrix|inputs|secrets|github|steps)((?:\.[\w-]+)+)")
+_SHOWN = frozenset({"tags", "images", "flavor"})
 _GITHUB = {"ref_name": "{{branch}}", "sha": "{{commit}}"}
 
 
@@ -50,7 +52,13 @@ class Expander:
     def lines(self, text: object, what: str) -> list[str]:
         """The lines of an input that say something and are known; commas divide as well."""
         lines = [one.strip() for one in str(text or "").splitlines()]
-        known = (self.text(one, what) for one in lines if one and not one.startswith("#"))
+        said = [one for one in lines if one and not one.startswith("#")]
+        known = (self.text(one, _named(what, one)) for one in said)
+        return [one for one in known if one]
+
+    def records(self, text: object, what: str) -> list[str]:
+        """As :meth:`lines`, where several lines may be one in quotes, and commas are left alone."""
+        known = (self.text(one, _named(what, one)) for one in records_of(str(text or "")))
         return [one for one in known if one]
 
     def _known(self, expression: str) -> str | None:
@@ -68,6 +76,8 @@ class Expander:
             return inner.text(self.env[name], name, quiet=True)
         if kind == "matrix" and name.partition(".")[0] in self.axes:
             return f"{{{{matrix.{name}}}}}"
+        if kind == "steps" and name.endswith(".outputs.version"):
+            return "{{version}}"  # what metadata-action makes of the event
         return self._of_github(name) if kind == "github" else None
 
     def _of_github(self, name: str) -> str | None:
@@ -80,3 +90,10 @@ class Expander:
             if name in known:
                 return known[name]
         return _GITHUB.get(name)
+
+
+def _named(what: str, line: str) -> str:
+    """An input with the line of it that is meant; of pairs the name only, since values are many."""
+    if _EXPRESSION.fullmatch(line):
+        return what
+    return f"{what} {(line if what in _SHOWN else line.partition('=')[0])[:80]}"

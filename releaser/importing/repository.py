@@ -45,7 +45,8 @@ def from_repository(
         placed(draft, prefix, why, commanded=registry is not None), found.dockerfiles, origin.owner
     )
     if found.dockerfiles:
-        draft = draft.finding(f"{len(found.dockerfiles)} Dockerfiles")
+        count = len(found.dockerfiles)
+        draft = draft.finding(f"{count} Dockerfile{'' if count == 1 else 's'}")
     return draft
 
 

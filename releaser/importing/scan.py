@@ -39,6 +39,7 @@ _OVER = ("docker-bake.override.hcl", "docker-bake.override.json")
 _OVER_COMPOSE = tuple(f"{one.rpartition('.')[0]}.override.{one.rpartition('.')[2]}"
                       for one in COMPOSE)  # fmt: skip
 
+_PLACEHOLDER = "its path has {{, which begins a placeholder in images.yaml"
 _ASTRAY = "it is a link that leads out of the folder, and is not followed"
 
 
@@ -117,6 +118,9 @@ def _dockerfiles(root: Path, lost: list[Lost]) -> Iterator[tuple[str, bool]]:
             one not in mine and not _NOT_ONE.fullmatch(one) for one in names
         )
         for name in mine:
+            if "{{" in (place / name).as_posix():
+                lost.append(Lost((place / name).as_posix(), "the Dockerfile", _PLACEHOLDER))
+                continue
             if (Path(folder) / name).is_symlink() and not stays(Path(folder) / name, root):
                 lost.append(Lost((place / name).as_posix(), "the Dockerfile", _ASTRAY))
                 continue

@@ -19,11 +19,14 @@ NAME = "images.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A draft that passes, its text and its graph; ``refused`` says why images are not enabled."""
+    """A draft that passes, its text and its graph; ``refused`` says why images are not enabled.
+
+    There is no ``graph`` where no image is enabled: then the file is there to be mended by hand.
+    """
 
     draft: Draft
     text: str
-    graph: ImageGraph
+    graph: ImageGraph | None
     refused: Mapping[str, str]
 
 
@@ -41,7 +44,10 @@ def tried(draft: Draft, root: Path, contexts: Contexts) -> Tried:
         return _passed(_without(draft, refused), root, contexts, refused)
     except (SpecError, PlanError):  # some pass alone, and not beside others
         refused = _refused(draft, root, contexts, together=True)
-    return _passed(_without(draft, refused), root, contexts, refused)
+    left = _without(draft, refused)
+    if not any(one.enabled for one in left.images):
+        return Tried(left, write(left), None, refused)
+    return _passed(left, root, contexts, refused)
 
 
 def _without(draft: Draft, refused: Mapping[str, str]) -> Draft:

@@ -11,6 +11,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from releaser.core.spec import is_remote
 from releaser.importing.attributes import (
     Say,
     as_lines,
@@ -19,6 +20,7 @@ from releaser.importing.attributes import (
     pairs_of,
     path_of,
     provenance_of,
+    records_of,
     secrets_of,
     ssh_of,
     usable,
@@ -28,10 +30,13 @@ from releaser.importing.places import Place, Places, settle
 from releaser.importing.remote import Origin
 from releaser.importing.texts import read_yaml
 from releaser.importing.workflow_jobs import BUILD, Build, builds_of, once, rows_of
+from releaser.importing.workflow_matrix import apart, fold_platforms, single
 from releaser.importing.workflow_tags import NO_ANNOTATIONS, Read, free, tags_of
 
 _IGNORED = ("push", "load", "builder", "outputs", "sbom", "annotations", "allow", "attests",
             "cgroup-parent", "github-token", "ulimit", "call", "no-cache-filters")  # fmt: skip
+_DEFAULT_CONTEXT = re.compile(r"\{\{\s*defaultContext\s*\}\}:?")
+_CHECKOUT = re.compile(r"\$\{\{\s*github\.workspace\s*\}\}/?")
 _LOST = {
     "allow": "no entitlement can be granted",
     "annotations": NO_ANNOTATIONS,
@@ -58,12 +63,13 @@ def from_workflow(
     losses = Losses()
     data = read_yaml(text, file)
     read = Read()
-    builds = once(list(builds_of(data, losses, origin)))
+    builds = [one for build in once(list(builds_of(data, losses, origin))) for one in single(build)]
     for one in builds:
         _image(one, read, folder, losses)
     settled = settle(read.places, {}, losses, registry)
     images = [_at_home(one, settled, losses) for one in read.images]
-    found = (f"{file}: {len(builds)} steps with {BUILD}",)
+    many = "step" if len(builds) == 1 else "steps"
+    found = (f"{file}: {len(builds)} {many} with {BUILD}",)
     return Draft(project, file, settled.registries, {}, read.policies, {}, tuple(images),
                  losses.all(), found)  # fmt: skip
 
@@ -78,7 +84,9 @@ def _at_home(image: ImageDraft, places: Places, losses: Losses) -> ImageDraft:
         fields["repository"] = home.repository
     if set(home.push_to) != set(places.registries):
         fields["push_to"] = list(home.push_to)
-    if "matrix" in fields and "{{matrix." not in home.repository:
+    if "matrix" in fields and not (
+        "{{matrix." in home.repository or apart(fields["matrix"], fields.get("tags"))
+    ):
         fields.pop("repository", None)
         why = "the variants would get tags in common: each has a repository of its own"
         losses.add(f"image {image.name}", f"repository {home.repository}", why)
@@ -97,8 +105,9 @@ def _image(build: Build, read: Read, folder: str, losses: Losses) -> None:
     inputs = {key: one for key, one in build.inputs.items() if one not in (None, "")}
     fields: dict[str, Value] = {}
     references = tags_of(build, fields, read, inputs, say)
-    _paths(build, fields, inputs, folder, say)
+    astray = _paths(build, fields, inputs, folder, say)
     _simple(build, fields, inputs, say)
+    _args(build, fields, inputs, say)
     _listed(build, fields, inputs, say)
     for key, why in _LOST.items():
         value = str(inputs.pop(key, "")).lower()
@@ -107,12 +116,14 @@ def _image(build: Build, read: Read, folder: str, losses: Losses) -> None:
     for key in inputs.keys() - set(_IGNORED):
         say(str(key), "releaser has nothing like it")
     name = _name(build, references, fields, {one.name for one in read.images})
+    fold_platforms(build.matrix, fields, repr(references))
     _variants(build, references, fields)
     if references:
         read.places[name] = references
     else:
         say("tags", "no image is named that is known: it goes to the usual registry")
-    read.images.append(ImageDraft(name, fields, (f"From job {build.job}.",)))
+    said = [f"From job {build.job}.", *(f"Not enabled: {one}." for one in astray)]
+    read.images.append(ImageDraft(name, fields, tuple(said)))
 
 
 def _paths(
@@ -121,20 +132,30 @@ def _paths(
     inputs: dict[str, Any],
     folder: str,
     say: Say,
-) -> None:
+) -> list[str]:
+    """Sets context and Dockerfile; why they are not those of the step, where they cannot be."""
+    astray: list[str] = []
     text = str(inputs.pop("context", "."))
-    known = build.expander.text(re.sub(r"\{\{\s*defaultContext\s*\}\}:?", "", text), "context")
+    known = build.expander.text(_DEFAULT_CONTEXT.sub("", _CHECKOUT.sub("./", text)), "context")
     context = path_of(known or ".", folder)
-    if not inside(context) or "://" in context:
+    if known is None:
+        astray.append("only a run of the workflow knows its context")
+    elif not inside(context) or is_remote(context):
         say("context", f"{context} is no folder of the repository")
+        astray.append(f"its context {context} is no folder of the repository")
         context = "."
     fields["context"] = context
-    file = build.expander.text(str(inputs.pop("file", "")), "file")
-    if file:
+    file = build.expander.text(_CHECKOUT.sub("./", str(inputs.pop("file", ""))), "file")
+    if file is None:
+        astray.append("only a run of the workflow knows its Dockerfile")
+    elif file:
         # Seen from the repository, and in images.yaml from the context.
         path = posixpath.relpath(path_of(file, folder), context)
         if path != "Dockerfile":
             fields["dockerfile"] = path
+    if astray:
+        fields["enabled"] = False
+    return astray
 
 
 def _simple(build: Build, fields: dict[str, Value], inputs: dict[str, Any], say: Say) -> None:
@@ -145,22 +166,28 @@ def _simple(build: Build, fields: dict[str, Value], inputs: dict[str, Any], say:
     if fields.get("network") not in (None, "none", "host", "default"):
         say("network", f"{fields.pop('network')}: only none, host and default are there")
     for key in "pull", "no-cache":
-        if str(inputs.pop(key, "")).lower() == "true":
+        value = build.expander.text(str(inputs.pop(key, "")), key)
+        if value is not None and value.lower() == "true":
             fields[key.replace("-", "_")] = True
     provenance = inputs.pop("provenance", None)
     if provenance is not None:
         found = provenance_of([str(provenance)], say)
         if found:
             fields["provenance"] = found
-    args = pairs_of(
-        list(build.expander.lines(inputs.pop("build-args", ""), "build-args")), say, "arg"
-    )
+
+
+def _args(build: Build, fields: dict[str, Value], inputs: dict[str, Any], say: Say) -> None:
+    lines = build.expander.records(inputs.pop("build-args", ""), "build-args")
+    args = pairs_of(list(lines), say, "arg")
+    for name, value in args.items():
+        if "{{branch}}" in str(value):
+            say(f"arg {name}", "it is the name of the branch: at a tag there is none")
     if args:
         fields["args"] = args
 
 
 def _contexts(build: Build, inputs: dict[str, Any], say: Say) -> dict[str, Value]:
-    lines = build.expander.lines(inputs.pop("build-contexts", ""), "build-contexts")
+    lines = build.expander.records(inputs.pop("build-contexts", ""), "build-contexts")
     found: dict[str, Value] = {}
     for name, source in pairs_of(list(lines), say, "build-context").items():
         if usable(str(source)):
@@ -174,7 +201,8 @@ def _listed(build: Build, fields: dict[str, Value], inputs: dict[str, Any], say:
     lines = build.expander.lines
     platforms = [one.strip() for line in lines(inputs.pop("platforms", ""), "platforms")
                  for one in line.split(",") if one.strip()]  # fmt: skip
-    hosts = lines(inputs.pop("add-hosts", ""), "add-hosts")
+    hosts = [one.strip() for line in lines(inputs.pop("add-hosts", ""), "add-hosts")
+             for one in line.split(",") if one.strip()]  # fmt: skip
     found: dict[str, Value] = {
         "platforms": list(platforms),
         "additional_contexts": _contexts(build, inputs, say),
@@ -192,8 +220,8 @@ def _listed(build: Build, fields: dict[str, Value], inputs: dict[str, Any], say:
 def _secrets(build: Build, inputs: dict[str, Any], say: Say) -> list[Value]:
     """Secrets by id; a value is never looked at, since it may be one."""
     found: list[Value] = []
-    for line in str(inputs.pop("secrets", "")).splitlines():
-        name = re.match(r'\s*"?([\w.-]+)=', line)
+    for record in records_of(str(inputs.pop("secrets", ""))):
+        name = re.match(r"([\w.-]+)=", record)
         if name:
             variable = re.sub(r"\W", "_", name[1]).upper()
             say(f"secret {name[1]}", f"give its value to releaser in the variable {variable}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -25,18 +26,23 @@ class Build:
 
 
 def once(builds: list[Build]) -> list[Build]:
-    """The builds without those that only load for a test what another one of the job pushes."""
+    """The builds without those that only try, or load for a test, what another one publishes."""
+    published = {_what(one) for one in builds if _publishes(one)}
+    return [one for one in builds if _publishes(one) or _what(one) not in published]
 
-    def same(one: Build, other: Build) -> bool:
-        keys = ("context", "file", "target")
-        return all(one.inputs.get(key) == other.inputs.get(key) for key in keys)
 
-    return [
-        one
-        for one in builds
-        if "load" not in one.inputs
-        or not any(two is not one and two.job == one.job and same(one, two) for two in builds)
-    ]
+def _publishes(build: Build) -> bool:
+    """Whether a step may push: one that says so, or nothing of where its image goes."""
+    push = str(build.inputs.get("push", "")).lower()
+    return push not in {"", "false"} or not (push or "load" in build.inputs)
+
+
+def _what(build: Build) -> tuple[str, ...]:
+    """What a step builds, and where: the job, context, Dockerfile and target."""
+    context = str(build.inputs.get("context") or ".")
+    file = str(build.inputs.get("file") or "") or posixpath.join(context, "Dockerfile")
+    places = (posixpath.normpath(one) for one in (context, file))
+    return (build.job, *places, str(build.inputs.get("target") or ""))
 
 
 def builds_of(data: dict[str, Any], losses: Losses, origin: Origin) -> Iterator[Build]:
@@ -48,8 +54,10 @@ def builds_of(data: dict[str, Any], losses: Losses, origin: Origin) -> Iterator[
         rows = [{}, *rows_of(matrix.get("include"))]
         axes = {*matrix, *(key for row in rows for key in row)} - {"include", "exclude"}
         metas: dict[str, dict[str, Any]] = {}
+        if _uses(steps, META) and not _uses(steps, BUILD):
+            losses.add(f"job {job}", META, "no step of the job builds: its tags are not read")
         for step in steps:
-            uses = str(step.get("uses", "")).partition("@")[0].lower()
+            uses = _action(step)
             inputs = _map(step.get("with"))
             if uses == META:
                 metas[str(step.get("id", ""))] = inputs
@@ -60,6 +68,14 @@ def builds_of(data: dict[str, Any], losses: Losses, origin: Origin) -> Iterator[
                 yield Build(job, dict(inputs), dict(metas), expander, matrix)
             elif uses == "docker/bake-action":
                 losses.add(f"job {job}", "docker/bake-action", "releaser init --from bake reads it")
+
+
+def _action(step: dict[str, Any]) -> str:
+    return str(step.get("uses", "")).partition("@")[0].lower()
+
+
+def _uses(steps: list[dict[str, Any]], action: str) -> bool:
+    return any(_action(one) == action for one in steps)
 
 
 def rows_of(value: Value | None) -> list[dict[str, Value]]:

@@ -19,6 +19,16 @@ from releaser.importing.workflow_jobs import Build
 
 _META_TAGS = re.compile(r"\$\{\{\s*steps\.([\w-]+)\.outputs\.(?:tags|json|labels)\s*\}\}")
 _MATRIX = re.compile(r"\{\{matrix\.[^{}]*\}\}")
+_ITEM = re.compile(r"(?:\$\{\{.*?\}\}|[^,])+")
+_ACCOUNT = re.compile(r"^\$\{\{[^{}]*\}\}/")
+_ENABLE = re.compile(r",\s*enable=\$\{\{(.*?)\}\}")
+_ON_DEFAULT = re.compile(
+    r"github\.ref\s*==\s*(?:'refs/heads/(?:main|master)'"
+    r"|format\('refs/heads/\{0\}',\s*github\.event\.repository\.default_branch\))"
+)
+_PARTS = re.compile(r"\{\{[^{}]*\}\}|[^{]+|\{")
+_REFS = {"{{branch}}": ("type=ref,event=branch", "type=ref,event=tag")}
+"""A ref's name is a branch's or a tag's: GitHub has one word for both, and tags have two rules."""
 NO_ANNOTATIONS = "releaser writes no annotations of manifests"
 
 
@@ -54,14 +64,61 @@ def tags_of(
     texts: list[Value] = [one for one in own_labels if one]
     if texts:
         fields["labels"] = pairs_of(texts, say, "label")
+    items = [one.strip() for line in tags.splitlines() for one in _ITEM.findall(line)]
     if inputs_of is not None:
+        for one in items:
+            if not _META_TAGS.search(one):
+                say(f"tag {one}", "the image has the tags of metadata-action alone")
         return _of_meta(build, fields, read, str(meta and meta[1]), inputs_of, say)
-    lines = [one for line in tags.splitlines() for one in line.split(",")]
-    references = [place_of(one, {}) for one in build.expander.lines("\n".join(lines), "tags")]
+    named = [one for one in (_reference(item, build) for item in items) if one]
+    references = [place_of(_lowered(one, say), {}) for one in named]
     found = list(dict.fromkeys(one.tag for one in references if one.tag))
     if found:
-        fields["tags"] = list(found)
+        fields["tags"] = [rule for tag in found for rule in _REFS.get(tag, (tag,))]
     return references
+
+
+def _reference(item: str, build: Build) -> str | None:
+    """A reference as far as it is known: without its tag or its account, if a run alone has it."""
+    known = build.expander.lines(item, "tags")
+    if known:
+        return known[0]
+    for part in (item.rpartition(":$")[0], _ACCOUNT.sub("", item)):
+        found = build.expander.text(part, "tags", quiet=True) if part not in {"", item} else None
+        if found:
+            return found
+    return None
+
+
+def _conditioned(text: object, build: Build, say: Say) -> str:
+    """The lines of an input, their ``enable`` only where it is known before a run.
+
+    A tag of its own (``type=raw``) with another condition is left to be lost: it would always be
+    given. What is of a version, or of a branch, has a condition in itself.
+    """
+    found = []
+    for line in str(text or "").splitlines():
+        match = _ENABLE.search(line)
+        if match and _ON_DEFAULT.fullmatch(match[1].strip()):
+            line = line.replace(match[0], ",enable={{is_default_branch}}")  # noqa: PLW2901
+        elif match and build.expander.text(match[0], "enable", quiet=True) is None:
+            kept = line.replace(match[0], "")
+            if "type=raw" not in line:
+                say(kept.strip(), f"its condition {match[1].strip()[:60]} is left out")
+                line = kept  # noqa: PLW2901
+        found.append(line)
+    return "\n".join(found)
+
+
+def _lowered(reference: str, say: Say) -> str:
+    """A reference with its repository in small letters, as registries want it."""
+    path, colon, tag = reference.rpartition(":")
+    if not colon or "/" in tag:
+        path, tag = reference, ""
+    small = "".join(one if one.startswith("{{") else one.lower() for one in _PARTS.findall(path))
+    if small != path:
+        say(f"tag {reference}", f"its repository is written {small}")
+    return small + (f":{tag}" if tag else "")
 
 
 def _of_meta(
@@ -73,7 +130,8 @@ def _of_meta(
     say: Say,
 ) -> list[Place]:
     known = build.expander.lines
-    rules = [one for one in known(inputs.get("tags"), "tags") if _legal(one, say)]
+    conditioned = _conditioned(inputs.get("tags"), build, say)
+    rules = [one for one in known(conditioned, "tags") if _legal(one, say)]
     flavor = [one for one in known(inputs.get("flavor"), "flavor") if _is_flavor(one, say)]
     if inputs.get("annotations"):
         say("annotations", NO_ANNOTATIONS)
@@ -87,7 +145,8 @@ def _of_meta(
         fields["tags"] = _policy(read, step, policy)
     elif rules:
         fields["tags"] = list(rules)
-    return list(_images_of(known(inputs.get("images"), "images"), say))
+    images = _conditioned(inputs.get("images"), build, say)
+    return list(_images_of(known(images, "images"), say))
 
 
 def _policy(read: Read, step: str, policy: dict[str, Value]) -> str:
