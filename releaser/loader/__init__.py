@@ -309,7 +309,7 @@ def _checked(data: dict[str, object], tree: Map, notes: Notes) -> Spec:
     between = from_problems(problems(spec) if spec else (), tree, notes.file)
     for found in (said, between):
         # What is wrong already is often wrong again in another way: once is enough.
-        taken = {complaint.at for complaint in complaints}
+        taken = {*notes.spoiled, *(complaint.at for complaint in complaints)}
         complaints.extend(complaint for complaint in found if complaint.at not in taken)
     if complaints or spec is None:
         raise together(complaints, notes.file, unsaid=unsaid)

@@ -139,7 +139,9 @@ def _type_of(value: Text | None) -> str:
 
 def _in_file(name: str, value: Text, notes: Notes) -> str:
     if "{{" in value.value:
-        notes.problem(value, f'variable "{name}" holds a placeholder', _PLAIN)
+        at = notes.within(value, value.value.index("{{"))
+        message = f'variable "{name}" holds a placeholder'
+        notes.problems.append(SpecError(message, at=at, hint=_PLAIN))
         return ""
     return value.value
 
