@@ -130,8 +130,15 @@ def _described(name: str, entry: Entry, value: Map, notes: Notes) -> Variable:
             notes.problem(entry, f'variable "{name}" has neither a default nor "required"', hint)
         return Variable(name, kind, None if needed == "true" else "", description, "type" in texts)
     found = Variable(name, kind, _in_file(name, default, notes), description, "type" in texts)
-    text = _typed(found, default.value, f'the default of variable "{name}"', notes, default)
-    return replace(found, default=text)
+    return _with_default(found, default, notes)
+
+
+def _with_default(variable: Variable, default: Text, notes: Notes) -> Variable:
+    """The variable with its default as its type writes it."""
+    if variable.default != default.value:
+        return variable  # it holds a placeholder, which is said already
+    source = f'the default of variable "{variable.name}"'
+    return replace(variable, default=_typed(variable, default.value, source, notes, default))
 
 
 def _type_of(value: Text | None) -> str:
