@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from releaser.cli import app
 from releaser.core.lock import Lock, Locked
 from releaser.core.oci import Digest, Platform
+from releaser.exporting.bake_names import DEFAULT, bake_names
 from releaser.loader import lock_text
 from tests.git_repository import Repo, set_apart
 
@@ -115,15 +119,54 @@ def test_everything_is_in_it(exported: Callable[..., dict[str, Any]]) -> None:
 @pytest.mark.usefixtures("root")
 def test_names_and_groups(exported: Callable[..., dict[str, Any]]) -> None:
     found = exported("--version", "1.4.2")
-    assert list(found["target"]) == ["base", "tool", "api", "api_slim", "api_slim-2"]
-    assert found["target"]["api_slim"]["contexts"] == {"base": "target:base"}
-    assert found["target"]["api_slim-2"]["contexts"] == {"busybox:1": "target:base"}
+    assert list(found["target"]) == ["base", "tool", "api", "api_slim-2", "api_slim"]
+    assert found["target"]["api_slim-2"]["contexts"] == {"base": "target:base"}
+    assert found["target"]["api_slim"]["contexts"] == {"busybox:1": "target:base"}
     assert found["group"] == {
-        "default": {"targets": ["base", "tool", "api", "api_slim", "api_slim-2"]},
-        "some": {"targets": ["api", "api_slim", "api_slim-2", "base"]},
+        "default": {"targets": ["base", "tool", "api", "api_slim-2", "api_slim"]},
+        "some": {"targets": ["api", "api_slim-2", "api_slim", "base"]},
         "other": {"targets": ["some"]},
         "alone": {"targets": ["tool"]},
     }
+
+
+def test_what_is_legal_keeps_its_name_in_any_order() -> None:
+    names = bake_names(["a.b", "default", "a_b", "g_h"], ["g.h", "all"])
+    assert names.targets == {"a.b": "a_b-2", "default": "default", "a_b": "a_b", "g_h": "g_h"}
+    assert names.groups == {"g.h": "g_h-2", "all": "all"}
+    assert names.everything == "all-2"
+    assert names.changes() == (
+        'image "a.b" is the target "a_b-2"',
+        'group "g.h" is called "g_h-2"',
+        'the group of all images is called "all-2", for an image is called "default"',
+    )
+
+
+_NAME = st.text("ab._-", min_size=1, max_size=3) | st.sampled_from(["default", "all", "a_b-2"])
+
+
+@given(st.lists(_NAME, unique=True), st.integers(0, 5))
+def test_names_differ_and_stay_where_they_can(names: list[str], count: int) -> None:
+    groups, images = names[:count], names[count:]
+    found = bake_names(images, groups)
+    made = [*found.targets.values(), *found.groups.values()]
+    assert len(set(made)) == len(names)
+    assert all(re.fullmatch("[A-Za-z0-9_-]+", one) for one in made)
+    assert found.everything not in made or DEFAULT in groups
+    for name, one in [*found.targets.items(), *found.groups.items()]:
+        assert "." in name or name == one
+
+
+@pytest.mark.usefixtures("root")
+def test_a_changed_name_is_said_and_written(capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["export", "bake", "--version", "1.4.2"]) == 0
+    said = capsys.readouterr()
+    assert 'warning: in the file image "api.slim" is the target "api_slim-2"\n' in said.err
+    assert json.loads(said.out)["//"] == ['image "api.slim" is the target "api_slim-2"']
+    assert app.run(["export", "bake", "api", "--version", "1.4.2"]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert "//" not in json.loads(said.out)
 
 
 @pytest.mark.usefixtures("root")

@@ -160,6 +160,38 @@ def test_variables_are_overridden_in_order() -> None:
     assert both.spec.vars == {"py-version": "c"}
 
 
+@pytest.mark.parametrize("default", ["on", "yes", "TRUE", "1", "true", '"On"'])
+@pytest.mark.parametrize("given", ["off", "No", "0", "false"])
+def test_a_flag_has_one_text_however_it_is_written(default: str, given: str) -> None:
+    text = (
+        f"version: 1\nvars: {{f: {{default: {default}, type: flag}}}}\n"
+        "images: {a: {args: {F: '{{vars.f}}'}}}\n"
+    )
+    assert loaded(text).spec.images["a"].args == (("F", "true"),)
+    assert loaded(text, variables={"f": given}).spec.images["a"].args == (("F", "false"),)
+    assert loaded(text).spec.vars == {"f": "true"}
+
+
+@pytest.mark.parametrize(
+    ("declared", "given", "hint"),
+    [
+        ("{default: 007, type: number}", None, "write one such as 7 or 1.5, or change the"),
+        ("{default: 7, type: number}", "abc", "write one such as 7 or 1.5, or change the"),
+        ("{required: true, type: flag}", "abc", "write one of these, or change the"),
+        ("{default: 7}", "abc", "write its default in quotes"),
+        ("7", "abc", "write its default in quotes"),
+        ("false", "abc", "write its default in quotes"),
+    ],
+)
+def test_what_may_be_changed_is_what_was_written(
+    declared: str, given: str | None, hint: str
+) -> None:
+    text = f"version: 1\nvars: {{k: {declared}}}\nimages: {{a: {{}}}}\n"
+    error = refused(text, variables={"k": given} if given else {})
+    assert len(error.problems) == 1
+    assert str(error.hint).startswith(hint)
+
+
 def test_an_unknown_variable_is_refused_and_explained() -> None:
     error = refused("vars: {python: 1}\n" + api(), variables={"pyhton": "2"})
     assert error.hint == 'did you mean "python"?'

@@ -285,7 +285,7 @@ def test_the_comments_of_the_example_are_valid_too() -> None:
         "{args: {A: 1, B: true, C: 3.10, D: ~}}",
         "{args: [A=1, 'B={{version}}']}",
         "{platforms: linux/amd64}",
-        "{platforms: ['linux/{{vars.arch}}']}",
+        "{platforms: ['linux/{{vars.arch}}', LINUX/AMD64, Windows/amd64]}",
         "{secrets: 'id=pip,env=PIP'}",
         "{secrets: {pip: {env: PIP}, npm: ~}}",
         "{secrets: [{id: a, file: b}, 'id=c,src=d']}",
@@ -304,6 +304,8 @@ def test_the_comments_of_the_example_are_valid_too() -> None:
         "{matrix: {include: [{a: 1}]}}",
         "{shm_size: 256, ssh: [default, id=key]}",
         "{shm_size: 1.5GiB}",
+        "{shm_size: 1.5}",
+        "{shm_size: '{{vars.size}}'}",
     ],
 )
 def test_all_forms_of_an_image_are_valid(text: str) -> None:
@@ -379,6 +381,8 @@ def test_it_sees_what_a_schema_can_see(golden: Callable[[Path, str], None]) -> N
         "{pull: 1}",
         "{push_to: [~]}",
         "{platforms: amd64}",
+        "{shm_size: -1}",
+        "{shm_size: true}",
         "just text",
     ],
 )
@@ -402,6 +406,7 @@ def test_wrong_images_are_invalid(text: str) -> None:
         "registries: {a: {prefix: 'https://x'}}",
         "registries: {a: {prefix: x, concurrency: 65}}",
         "prune: {keep_last: -1}",
+        "prune: {keep_within: 30}",
         "versioning: {from: file}",
     ],
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from releaser.errors import SpecError
-from releaser.loader import DiskFiles, load
+from releaser.loader import DiskFiles, KnownFiles, load
 from releaser.loader.including import MAX_FILES
 
 
@@ -82,6 +82,16 @@ def test_globs(folder: Path) -> None:
     assert files.matching("[!x]*.yaml") == ("a.yaml",)
     with pytest.raises(SpecError, match="is not a glob"):
         files.matching("a**.yaml")
+
+
+@pytest.mark.parametrize("pattern", ["**", "x/**", "**/images.yaml", "*/**/*.yaml", "x/*"])
+def test_globs_mean_the_same_where_files_are_known(folder: Path, pattern: str) -> None:
+    names = ("a.yaml", "x/images.yaml", "x/y/images.yaml")
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("")
+    known = KnownFiles(dict.fromkeys(names, b""))
+    assert known.matching(pattern) == DiskFiles(folder).matching(pattern)
 
 
 def test_too_many_files(folder: Path) -> None:

@@ -12,6 +12,7 @@ import yaml
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from releaser.core.graph import choose
 from releaser.core.spec import Spec
 from releaser.errors import SpecError
 from releaser.loader import KnownFiles, Loaded, load
@@ -264,3 +265,41 @@ def test_what_needs_says_itself_comes_before_a_group() -> None:
     text = "version: 1\ngroups: {g: [a, b]}\nimages:\n  a: {context: a}\n  b: {context: b}\n"
     found = load_text(text + "  c: {context: c, needs: {g: g, a: ~, 'x:1': b}}\n").spec
     assert dict(found.images["c"].needs) == {"a": None, "b": "b", "x:1": "b"}
+
+
+OFF = """\
+version: 1
+vars: {debug: false}
+groups: {none: [dbg, "t*"], some: [dbg, a]}
+images:
+  a: {context: c}
+  dbg: {context: c, enabled: false}
+  tools:
+    context: c
+    matrix: {p: [1, 2]}
+    enabled: "{{vars.debug}}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("pattern", "place", "message"),
+    [
+        ("dbg", "6:30", 'image "dbg" is declared, but not enabled'),
+        ("tools-1", "10:14", 'image "tools-1" is declared, but not enabled'),
+        ("too*", "10:14", 'no image that matches "too*" is enabled'),
+        ("tools", "7:3", 'no image of group "tools" is enabled'),
+        ("none", "3:10", 'no image of group "none" is enabled'),
+    ],
+)
+def test_what_is_not_enabled_is_not_unknown(pattern: str, place: str, message: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        choose(load_text(OFF).spec, [pattern])
+    assert (caught.value.message, str(caught.value.at)) == (message, f"again.yaml:{place}")
+    assert caught.value.hint
+
+
+def test_what_is_enabled_is_chosen_beside_what_is_not() -> None:
+    spec = load_text(OFF).spec
+    assert choose(spec, ["some"]) == choose(spec, ["*"]) == ("a",)
+    with pytest.raises(SpecError, match='unknown image "b"'):
+        choose(spec, ["b"])

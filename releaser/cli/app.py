@@ -113,9 +113,14 @@ def _handling(arguments: list[str]) -> int:
 
 
 def _invoke(arguments: list[str]) -> int:
-    if len(arguments) == 2 and arguments[0] == "--show-completion":  # without one: this shell's
-        typer.echo(completion.script(arguments[1]))
-        return 0
+    match arguments:
+        case ["--show-completion", shell]:  # without one: this shell's
+            typer.echo(completion.script(shell))
+            return 0
+        case ["--install-completion", *shell] if len(shell) <= 1:
+            typer.echo(completion.install(shell[0] if shell else None))
+            return 0
+    completion.join_words(os.environ)
     result = app(arguments, prog_name="releaser", standalone_mode=False)
     sys.stdout.flush()
     return result if isinstance(result, int) else 0

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
+from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,25 @@ MOST_VERSIONS = 50
 _QUIET = (ReleaserError, OSError, ValueError, RecursionError)
 Offers = list[str]
 """What is offered. There are no words beside it: to show them zsh and fish load twice as much."""
+KINDS = ("bake", "compose", "metadata-action-workflow")
+"""What ``init --from`` reads."""
+MOST_FILES = 500
+_VARIABLE = "_RELEASER_COMPLETE"
+_BREAKS = re.compile(r"[=:]+")
+# A name that is only begun, such as `python=` or a folder, gets no space behind it.
+_BASH = """\
+_releaser_completion() {
+    local IFS=$'\\n'
+    COMPREPLY=( $( env COMP_WORDS="${COMP_WORDS[*]}" \\
+                   COMP_CWORD=$COMP_CWORD \\
+                   _RELEASER_COMPLETE=complete_bash $1 ) )
+    if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *[=/] ]]; then
+        compopt -o nospace 2>/dev/null
+    fi
+    return 0
+}
+
+complete -o default -F _releaser_completion releaser"""
 
 
 def script(shell: str) -> str:
@@ -42,8 +63,52 @@ def script(shell: str) -> str:
             f'there is no completion for the shell "{shell}"',
             details=(("allowed", ", ".join(SHELLS)),),
         )
-    variable = "_RELEASER_COMPLETE"
-    return get_completion_script(prog_name="releaser", complete_var=variable, shell=shell)
+    if shell == "bash":
+        return _BASH
+    return get_completion_script(prog_name="releaser", complete_var=_VARIABLE, shell=shell)
+
+
+def install(shell: str | None) -> str:
+    """Set completion up for a shell (the one that this is called from); says what was done.
+
+    Raises:
+        SpecError: there is none for it, or which one this is called from cannot be told.
+    """
+    from typer.completion import install as set_up  # type: ignore[attr-defined]
+
+    if shell is not None:
+        script(shell)
+    try:
+        with redirect_stdout(StringIO()):  # what it says there of a shell that it does not know
+            found, path = set_up(shell=shell, prog_name="releaser", complete_var=_VARIABLE)
+    except typer.Exit:
+        hint = f"name one: releaser --install-completion {SHELLS[0]}"
+        raise SpecError("this shell is not known", hint=hint) from None
+    if found == "bash":
+        path.write_text(f"{_BASH}\n", encoding="utf-8")
+    return f"{found} completion installed in {path}; it takes effect in new shells"
+
+
+def join_words(environment: MutableMapping[str, str]) -> None:
+    """Put together what bash divides in a command line: ``--profile=pr`` is three words to it.
+
+    It divides at the characters of ``COMP_WORDBREAKS`` (Bash Reference Manual, "Programmable
+    Completion"), and only what stands behind the last of them is replaced by what is offered.
+    """
+    if environment.get(_VARIABLE) != "complete_bash":
+        return
+    text = environment.get("COMP_WORDS", "")
+    between = "\n" if "\n" in text else " "
+    count = environment.get("COMP_CWORD", "")
+    words = text.split(between)[: int(count) + 1 if count.isdecimal() else None]
+    found = words[:1]
+    for before, word in pairwise(words):
+        if len(found) > 1 and (_BREAKS.fullmatch(before) or _BREAKS.fullmatch(word)):
+            found[-1] += word
+        else:
+            found.append(word)
+    environment["COMP_WORDS"] = between.join(found)
+    environment["COMP_CWORD"] = str(len(found) - 1)
 
 
 def images(context: typer.Context) -> Offers:
@@ -64,9 +129,11 @@ def profiles(context: typer.Context) -> Offers:
     return found
 
 
-def variables(context: typer.Context) -> Offers:
-    """Variables, each as ``NAME=``."""
+def variables(context: typer.Context, incomplete: str) -> Offers:
+    """Variables, each as ``NAME=``; of their values nothing is known."""
     found: Offers = []
+    if "=" in incomplete:
+        return found
     with suppress(*_QUIET):
         found = [f"{name}=" for name in _Project.of(context).section("vars").entries]
     return found
@@ -93,6 +160,18 @@ def versions(context: typer.Context) -> Offers:
         names = spec.section("images").entries if template.is_per_image else ("",)
         known = {version for name in names for _, version in template.versions(tags, name)}
         found = [str(version) for version in sorted(known, reverse=True)[:MOST_VERSIONS]]
+    return found
+
+
+def sources(incomplete: str) -> Offers:
+    """What ``init`` reads from: a kind of file, or a file."""
+    found: Offers = [] if "/" in incomplete else list(KINDS)
+    folder, slash, begun = incomplete.rpartition("/")
+    with suppress(*_QUIET), os.scandir(folder + slash or ".") as entries:
+        names = [f"{one.name}/" if one.is_dir() else one.name for one in entries]
+        seen = sorted(one for one in names if one.startswith(begun) and one.isprintable())
+        shown = [one for one in seen if begun or not one.startswith(".")]
+        found += [f"{folder}{slash}{one}" for one in shown[:MOST_FILES]]
     return found
 
 

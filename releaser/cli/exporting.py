@@ -13,6 +13,7 @@ from releaser.cli import options
 from releaser.cli.compose import adapters, load_project, shown_path
 from releaser.cli.concerns import say_concerns
 from releaser.cli.reporting import check_writable, write_atomically
+from releaser.core.facts import Concern
 from releaser.pipeline import Request, describe
 
 
@@ -36,7 +37,7 @@ def export(
     ] = None,
 ) -> None:
     """Print a bake file that builds the same images; no registry and no engine is asked."""
-    from releaser.exporting.bake import bake_text
+    from releaser.exporting.bake import bake_file
 
     if output is not None:
         check_writable(output)
@@ -45,10 +46,10 @@ def export(
     found = describe(project, adapters(project), request)
     match kind:
         case Kind.BAKE:
-            text = bake_text(found, project.spec.groups, project.root)
-    say_concerns(project.concerns)
+            made = bake_file(found, project.spec.groups, project.root)
+    say_concerns([*project.concerns, *(Concern(f"in the file {one}") for one in made.changes)])
     if output is None:
-        sys.stdout.write(text)
+        sys.stdout.write(made.text)
         return
-    write_atomically(output, text)
+    write_atomically(output, made.text)
     sys.stderr.write(f"{shown_path(output)} is written; run bake in {project.root}\n")

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from releaser.cli import completion
 from releaser.cli.compose import contexts, shown_path
 from releaser.cli.reporting import check_writable, write_atomically
 from releaser.core.graph import ImageGraph
@@ -33,6 +34,7 @@ def init(
             "--from",
             metavar="KIND",
             help="Read one file: bake, compose or metadata-action-workflow FILE; or only FILE.",
+            autocompletion=completion.sources,
         ),
     ] = None,
     registry: Annotated[

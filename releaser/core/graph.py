@@ -16,6 +16,7 @@ from releaser.core.oci import Reference, Repository
 from releaser.core.spec import Spec
 from releaser.core.spec.groups import Groups, members
 from releaser.core.spec.nearest import listed, nearest, selected
+from releaser.core.spec.switched_off import NOTHING_OFF, SwitchedOff
 from releaser.errors import Location, PlanError, SpecError
 
 NO_GROUPS: Groups = {}
@@ -211,24 +212,30 @@ class ImageGraph:
 
 def choose(spec: Spec, patterns: Sequence[str]) -> tuple[str, ...]:
     """The images of a spec that names, globs and groups mean; see :func:`select`."""
-    return select(tuple(spec.images), patterns, spec.groups)
+    return select(tuple(spec.images), patterns, spec.groups, spec.off)
 
 
 def select(
-    images: Sequence[str], patterns: Sequence[str], groups: Groups = NO_GROUPS
+    images: Sequence[str],
+    patterns: Sequence[str],
+    groups: Groups = NO_GROUPS,
+    off: SwitchedOff = NOTHING_OFF,
 ) -> tuple[str, ...]:
     """The images that names, globs and ``groups`` of a command line mean; all where none are given.
 
     Raises:
-        SpecError: a pattern matches nothing.
+        SpecError: a pattern matches nothing, or what is ``off``.
     """
     wanted = [
         name
         for one in patterns
         for name in (members(one, groups, images) if one in groups else (one,))
     ]
-    names = (*images, *groups)
-    return selected(images, wanted, _matches, lambda one: _unknown_image(one, names))
+
+    def unknown(pattern: str) -> SpecError:
+        return off.complaint(pattern) or _unknown_image(pattern, (*images, *groups))
+
+    return selected(images, wanted, _matches, unknown)
 
 
 def _matches(image: str, pattern: str) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 
 from releaser.errors import SpecError
@@ -26,6 +26,7 @@ PLAN_NAMES = (*VERSION_NAMES, *SOURCE_NAMES, *IMAGE_NAMES)
 """The names that a plan defines, in args, labels and tags; a spec's variables are ``vars.NAME``."""
 
 _PLACEHOLDER = re.compile(r"\{\{([^{}]*)\}\}")
+_OPENED = re.compile(rf"{_PLACEHOLDER.pattern}|\{{\{{")
 _NAME = re.compile(r"[A-Za-z_][\w-]*(?:\.[\w-]+)*", re.ASCII)
 
 
@@ -48,6 +49,12 @@ def names(text: str) -> tuple[str, ...]:
                 f'"{{{{{_short(name)}}}}}" is not a placeholder', hint=_plain_hint(name)
             )
     return found
+
+
+def opened(text: str) -> Iterator[tuple[int, str]]:
+    """The placeholders of ``text`` and where each begins; one that is not closed is mere braces."""
+    for match in _OPENED.finditer(text):
+        yield match.start(), match[0]
 
 
 def render(text: str, values: Mapping[str, str]) -> str:

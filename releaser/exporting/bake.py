@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import posixpath
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from releaser.core.oci import Reference
@@ -18,57 +18,50 @@ from releaser.core.spec import is_remote
 from releaser.core.spec.groups import Groups, members
 from releaser.core.steps import Secret
 from releaser.engines.bake_file import Definition, context_name, literals, secret_line
+from releaser.exporting.bake_names import BakeNames, bake_names
 from releaser.pipeline import Described
 
-DEFAULT = "default"
-_ILLEGAL = re.compile(r"[^A-Za-z0-9_-]+")
+
+@dataclass(frozen=True, slots=True)
+class BakeFile:
+    """The JSON text of a bake file, and in sentences what is called differently in it."""
+
+    text: str
+    changes: tuple[str, ...]
 
 
-def bake_text(images: Sequence[Described], groups: Groups, root: str) -> str:
-    """The JSON text of a bake file for ``images``.
+def bake_file(images: Sequence[Described], groups: Groups, root: str) -> BakeFile:
+    """The bake file for ``images``.
 
     ``groups`` are those of the spec; what is not exported is left out of them. One that is called
     ``default`` stays what it is, else that is all images. ``root`` is the absolute path of the
-    spec's folder.
+    spec's folder. Changed names are said in ``//``, which JSON for HCL keeps for comments (HCL JSON
+    syntax specification, "Bodies").
     """
-    targets = target_names([one.image.name for one in images], groups)
-    everything = {DEFAULT: {"targets": list(targets.values())}}
+    names = bake_names([one.image.name for one in images], groups)
+    targets, changes = names.targets, names.changes()
+    everything = {names.everything: {"targets": list(targets.values())}}
     definition: Definition = {
-        "group": everything | dict(_groups(groups, targets)),
+        **({"//": list(changes)} if changes else {}),
+        "group": everything | dict(_groups(groups, names)),
         "target": {targets[one.image.name]: _target(one, targets, root) for one in images},
     }
-    return json.dumps(literals(definition), indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(literals(definition), indent=2, ensure_ascii=False) + "\n"
+    return BakeFile(text, changes)
 
 
-def _groups(groups: Groups, targets: Mapping[str, str]) -> Iterator[tuple[str, Definition]]:
+def _groups(groups: Groups, names: BakeNames) -> Iterator[tuple[str, Definition]]:
     """The groups with a target in them: other groups stay their members, globs are images."""
+    targets = names.targets
     filled = [name for name in groups if members(name, groups, tuple(targets))]
     for name in filled:
         found = []
         for one in groups[name]:
             if one in groups:
-                found += [_legal(one)] if one in filled else []
+                found += [names.groups[one]] if one in filled else []
             else:
                 found += [targets[image] for image in targets if fnmatchcase(image, one)]
-        yield _legal(name), {"targets": list(dict.fromkeys(found))}
-
-
-def target_names(images: Iterable[str], groups: Iterable[str] = ()) -> dict[str, str]:
-    """The bake target of each image: its name where that is legal there, else one like it."""
-    taken = {_legal(one) for one in groups} | {DEFAULT}
-    found: dict[str, str] = {}
-    for image in images:
-        free, number = _legal(image), 1
-        while free in taken:
-            number += 1
-            free = f"{_legal(image)}-{number}"
-        taken.add(free)
-        found[image] = free
-    return found
-
-
-def _legal(name: str) -> str:
-    return _ILLEGAL.sub("_", name)
+        yield names.groups[name], {"targets": list(dict.fromkeys(found))}
 
 
 def _target(one: Described, targets: Mapping[str, str], root: str) -> Definition:

@@ -16,10 +16,10 @@ from pydantic_core import ErrorDetails
 
 from releaser.core import template
 from releaser.core.facts import Concern
-from releaser.core.spec import SCHEMA_VERSION, ImageSpec, Spec, problems
-from releaser.core.spec.groups import enabled_groups, needs_of
+from releaser.core.spec import SCHEMA_VERSION, Spec, problems
 from releaser.errors import Location, SpecError
 from releaser.loader.complaints import find, from_models, from_problems, together
+from releaser.loader.enabling import enabled
 from releaser.loader.files import DiskFiles, KnownFiles, find_spec, read_below, read_spec
 from releaser.loader.including import Files, NoFiles, Sources, included
 from releaser.loader.layering import Layering, as_image, without_nulls
@@ -123,7 +123,7 @@ def load(
     variants = _variants(sources, known, project, notes)
     tree = _arranged(sources.root, variants, notes)
     data = _data(tree, variants, known, project, notes)
-    spec = _whole(_checked(data, tree, notes))
+    spec = enabled(_checked(data, tree, notes), tree, file)
     notes.concerns.extend(secret_concerns(spec, tree, file))
     return Loaded(
         spec,
@@ -195,19 +195,6 @@ def _arranged(root: Map, variants: Variants, notes: Notes) -> Map:
 def _without_nulls(entry: Entry) -> Entry:
     value = entry.value
     return replaced(entry, without_nulls(value)) if isinstance(value, Map) else entry
-
-
-def _whole(spec: Spec) -> Spec:
-    """The spec with the images that are enabled; defaults are in them."""
-    images = {
-        name: one.model_copy(update={"needs": needs_of(spec, name)})
-        if any(provider in spec.groups for _, provider in one.needs)
-        else one
-        for name, one in spec.images.items()
-        if one.enabled
-    }
-    groups = enabled_groups(spec)
-    return spec.model_copy(update={"images": images, "groups": groups, "defaults": ImageSpec()})
 
 
 def _root(text: str, notes: Notes) -> Map:
@@ -309,7 +296,7 @@ def _checked(data: dict[str, object], tree: Map, notes: Notes) -> Spec:
     between = from_problems(problems(spec) if spec else (), tree, notes.file)
     for found in (said, between):
         # What is wrong already is often wrong again in another way: once is enough.
-        taken = {complaint.at for complaint in complaints}
+        taken = {*notes.spoiled, *(complaint.at for complaint in complaints)}
         complaints.extend(complaint for complaint in found if complaint.at not in taken)
     if complaints or spec is None:
         raise together(complaints, notes.file, unsaid=unsaid)

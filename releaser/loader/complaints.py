@@ -6,7 +6,8 @@ The models say what is wrong with a path in the data; the tree knows where that 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -25,6 +26,7 @@ from releaser.core.spec import (
 )
 from releaser.core.spec.nearest import nearest
 from releaser.errors import Location, SpecError
+from releaser.loader.written import line_starts
 from releaser.loader.yaml_tree import Entry, List, Map, Node, Text
 
 MAX_COMPLAINTS = 50
@@ -79,12 +81,13 @@ class Place:
 def find(root: Node, path: Path) -> Place:
     """The place of a path in the document.
 
-    A number counts in a list or a map; a text in a list stands for the item that begins with it.
+    A number counts in a list, a map, or the lines of a text that say something; a text in a list
+    stands for the item that begins with it.
     """
     place = Place(root, root.line, root.column, (root.line, root.column), file=root.file)
     for step in path:
         further = _step(place, step)
-        if further is None and step == "rules" and isinstance(place.node, List):
+        if further is None and step == "rules" and isinstance(place.node, List | Text):
             continue  # a policy that is a mere list of rules
         if further is None:
             break
@@ -100,6 +103,8 @@ def _step(place: Place, step: str | int) -> Place | None:
             name = tuple(node.entries)[step]
         entry = node.entries.get(str(name))
         return _entered(place, str(name), entry) if entry else None
+    if isinstance(node, Text):
+        return _lined(place, node, step)
     if not isinstance(node, List):
         return None
     index = step if isinstance(step, int) else _index(node, step)
@@ -118,6 +123,17 @@ def _entered(place: Place, name: str, entry: Entry) -> Place:
     words = (*place.words, f'"{name}"')
     file = value.file if isinstance(value, Text) else entry.file
     return Place(value, line, column, key, words, entry.inherited or place.inherited, file)
+
+
+def _lined(place: Place, node: Text, step: str | int) -> Place | None:
+    """A rule in a block of them."""
+    if node.written is None or not isinstance(step, int) or step < 0:
+        return None
+    begin = next((begin for begin, _ in islice(line_starts(node.value), step, None)), None)
+    if begin is None:
+        return None
+    at = node.place(begin)
+    return replace(place, line=at[0], column=at[1], key=at)
 
 
 def _index(node: List, step: str) -> int | None:

@@ -120,7 +120,10 @@ class DiskFiles:
             SpecError: it is no glob.
         """
         try:
-            matches = list(islice(self._root.glob(pattern), 100_000))
+            folders_only = (
+                pattern.rsplit("/", maxsplit=1)[-1] == "**"
+            )  # from Python 3.13 on, files as well
+            matches = [] if folders_only else list(islice(self._root.glob(pattern), 100_000))
         except (ValueError, NotImplementedError):
             hint = 'write "**" between slashes, for any number of folders'
             raise SpecError(f'"{pattern}" is not a glob', hint=hint) from None
@@ -151,9 +154,9 @@ class KnownFiles:
 
 
 def _fits(path: list[str], parts: list[str]) -> bool:
-    """Whether the names of a path fit the parts of a glob, of which ``**`` is any number."""
+    """Whether the names of a path fit the parts of a glob, of which ``**`` is any folders."""
     if not parts or not path:
-        return not path and all(part == "**" for part in parts)
+        return not path and not parts
     if parts[0] == "**":
         return _fits(path, parts[1:]) or _fits(path[1:], parts)
     return fnmatchcase(path[0], parts[0]) and _fits(path[1:], parts[1:])

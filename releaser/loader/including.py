@@ -159,8 +159,16 @@ class _Gathering:
             found = self.files.matching(pattern)
         except SpecError as error:
             return self._not_included(item, error.message, error.hint)
-        hint = "leave it out, or mend the glob"
-        return found or self._not_included(item, f'"{text}" matches no file', hint)
+        others = [path for path in found if path not in self.path and not self._is_first(path)]
+        other = "other " if found else ""
+        return others or self._not_included(
+            item, f'"{text}" matches no {other}file', _glob_hint(text)
+        )
+
+    def _is_first(self, path: str) -> bool:
+        """Whether a path is that of the file which includes all others."""
+        shown = posixpath.join(posixpath.dirname(self.notes.file), path)
+        return posixpath.normpath(shown) == posixpath.normpath(self.notes.file)
 
     def _not_included(self, where: Node, message: str, hint: str | None) -> Sequence[str]:
         """Complain about something that would be included, and isn't."""
@@ -180,20 +188,20 @@ class _Gathering:
         self.seen[path] = where
         if len(self.seen) > MAX_FILES:
             raise SpecError(f"more than {MAX_FILES} files are included", at=self.notes.at(where))
-        shown = posixpath.join(posixpath.dirname(self.notes.file), path)
-        if posixpath.normpath(shown) == posixpath.normpath(self.notes.file):
+        if self._is_first(path):
             self.notes.problem(where, f'"{path}" includes itself')
             return None
         try:
             content = self.files.read(path)
         except SpecError as error:
-            self._not_included(where, error.message, error.hint)
+            self._not_included(where, error.message, _BRACES if "{" in path else error.hint)
             return None
         self.size += len(content)
         if self.size > MAX_BYTES:
             raise SpecError("the files that are included are too long", at=self.notes.at(where))
         try:
-            return self._parsed(content, shown)
+            folder = posixpath.dirname(self.notes.file)
+            return self._parsed(content, posixpath.join(folder, path))
         except SpecError as error:
             self.notes.problems.extend(error.problems)
             self.incomplete = True
@@ -244,6 +252,16 @@ class _Gathering:
                 self.notes.twice(entry, f'{kind} "{name}"', first)
 
 
+def _glob_hint(text: str) -> str:
+    """What is amiss with a glob that matches nothing."""
+    if "{" in text:
+        return _BRACES
+    if text.rsplit("/", maxsplit=1)[-1] == "**":
+        return f'"**" stands for folders only: write "{text}/images.yaml"'
+    return "leave it out, or mend the glob"
+
+
+_BRACES = 'braces are no glob: list each file, or write a "*"'
 _KINDS = {
     "images": "image",
     "vars": "variable",

@@ -45,7 +45,9 @@ def _lines_as_map(field: str, lines: List, notes: Notes) -> Node:
             context = error.context or {}
             notes.problem(item, context["message"], context["hint"])
             continue
-        _add_line(found, name, Text(item.line, item.column, value, item.file), field, notes)
+        written = item.written.behind(item.value.removesuffix(value)) if item.written else None
+        text = Text(item.line, item.column, value, item.file, written=written)
+        _add_line(found, name, text, field, notes)
     return found
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from releaser.core.facts import Concern
 from releaser.core.spec import unknown
 from releaser.errors import Location, SpecError
-from releaser.loader.yaml_tree import Entry, Map, Node
+from releaser.loader.yaml_tree import Entry, Map, Node, Text
 
 
 @dataclass(slots=True)
@@ -16,17 +16,24 @@ class Notes:
     """What was found wrong (``problems``) or suspicious (``concerns``) while files were read.
 
     ``file`` is the first one, and that of places which name none. ``given`` says of the variables
-    that have their value from elsewhere what gave it.
+    that have their value from elsewhere what gave it. ``spoiled`` are the places of texts of which
+    a part was complained of, at its own place.
     """
 
     file: str
     problems: list[SpecError] = field(default_factory=list)
     concerns: list[Concern] = field(default_factory=list)
     given: dict[str, str] = field(default_factory=dict)
+    spoiled: set[Location] = field(default_factory=set)
 
     def at(self, node: Node | Entry) -> Location:
         """Where a node or a key stands."""
         return Location(node.file or self.file, node.line, node.column)
+
+    def within(self, text: Text, offset: int) -> Location:
+        """Where ``value[offset]`` of a text stands that will be complained of."""
+        self.spoiled.add(self.at(text))
+        return Location(text.file or self.file, *text.place(offset))
 
     def problem(
         self,

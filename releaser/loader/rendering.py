@@ -11,6 +11,7 @@ from releaser.core.spec import PLAN_FIELDS
 from releaser.core.tag_rules import expressions
 from releaser.errors import SpecError
 from releaser.loader.notes import Notes
+from releaser.loader.written import line_starts
 from releaser.loader.yaml_tree import List, Map, Node, Null, Text
 
 
@@ -83,15 +84,47 @@ class Renderer:
 
     def text(self, node: Text, *, in_plan: bool) -> str:
         """The text of a scalar, rendered; as it is where something is wrong with it."""
+        later = (*self.later, *_later(in_plan=in_plan))
         try:
-            return self._rendered(node.value, (*self.later, *_later(in_plan=in_plan)))
+            return self._rendered(node.value, later)
         except SpecError as error:
-            self.notes.problems.append(
-                SpecError(
-                    error.message, at=self.notes.at(node), details=error.details, hint=error.hint
-                )
-            )
+            if self.rules and node.written:
+                return self._rules(node, later, error)
+            self._complain(node, self._fault(node.value, later), error)
             return node.value
+
+    def _complain(self, node: Text, offset: int, error: SpecError) -> None:
+        at, details = self.notes.within(node, offset), error.details
+        self.notes.problems.append(
+            SpecError(error.message, at=at, details=details, hint=error.hint)
+        )
+
+    def _fault(self, text: str, later: tuple[str, ...]) -> int:
+        """Where the first placeholder begins that cannot be rendered."""
+        for begin, placeholder in template.opened(text):
+            try:
+                self._rendered(placeholder, later)
+            except SpecError:
+                return begin
+        return 0
+
+    def _rules(self, node: Text, later: tuple[str, ...], error: SpecError) -> str:
+        """The rules of a block that cannot be rendered as a whole, each by itself."""
+        found: list[str] = []
+        size, wrong = 0, False
+        for begin, rule in line_starts(node.value):
+            try:
+                found.append(self._rendered(rule, later))
+            except SpecError as own:
+                self._complain(node, begin, own)
+                found.append(rule)
+                wrong = True
+            size += len(found[-1])
+            if size > template.MAX_RENDERED:
+                break
+        if not wrong:
+            self._complain(node, self._fault(node.value, later), error)
+        return "\n".join(found) if wrong else node.value
 
     def _rendered(self, text: str, later: tuple[str, ...]) -> str:
         if not self.rules:

@@ -30,7 +30,7 @@ from releaser.core.spec import descriptions as said
 from releaser.core.spec.models import ENVIRONMENT_NAME, ID, PROVENANCE
 from releaser.core.spec.problems import NAME, VARIABLE
 from releaser.core.spec.prune_fields import AGE, MOST_KEPT
-from releaser.core.spec.size_fields import SIZE
+from releaser.core.spec.size_fields import MOST, SIZE
 from releaser.core.spec.version_fields import SOURCES
 from releaser.loader import schema_forms as forms
 from releaser.loader.including import SECTIONS
@@ -182,7 +182,7 @@ _FILES: list[Json] = [
 _VERSIONING: Mapping[str, Json] = {"from": forms.word(*SOURCES)}
 _PRUNE: Mapping[str, Json] = {
     "keep_last": nullable(forms.whole(0, MOST_KEPT)),
-    "keep_within": nullable(forms.shaped(AGE.pattern)),
+    "keep_within": nullable(forms.text(AGE.pattern)),
 }
 _POLICY: Mapping[str, Json] = {
     "tag_safety": {"anyOf": [*forms.flag()["anyOf"], ref("tag_safety")]},
@@ -192,7 +192,9 @@ _IMAGE: Mapping[str, Json] = {
     "context": forms.shaped(_BELOW),
     "target": forms.shaped(ID.pattern),
     "repository": forms.shaped(r"(?!.*//)[a-z0-9][a-z0-9._/-]*"),
-    "shm_size": forms.shaped(SIZE.pattern),
+    "shm_size": {
+        "anyOf": [{"type": "number", "minimum": 0, "maximum": MOST}, forms.text(SIZE.pattern)]
+    },
     "secrets": {
         "anyOf": [
             _LINE,

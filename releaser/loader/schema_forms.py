@@ -36,6 +36,11 @@ def shaped(pattern: str) -> Json:
     return {**scalar(), "pattern": f"^(?:{pattern})$|{PLACEHOLDER}"}
 
 
+def text(pattern: str) -> Json:
+    """A text of this shape that YAML takes for no number, unless a placeholder is in it."""
+    return {"type": "string", "pattern": f"^(?:{pattern})$|{PLACEHOLDER}"}
+
+
 def plain() -> Json:
     """A scalar in which no placeholder can stand."""
     return {**scalar(), "not": {"type": "string", "pattern": PLACEHOLDER}}
@@ -53,7 +58,7 @@ def flag() -> Json:
 
 def whole(low: int, high: int) -> Json:
     """A whole number in these bounds, or its digits."""
-    digits = {"type": "string", "pattern": f"^(?:0|[1-9][0-9]*)$|{PLACEHOLDER}"}
+    digits = text("0|[1-9][0-9]*")
     return {"anyOf": [{"type": "integer", "minimum": low, "maximum": high}, digits]}
 
 
@@ -134,8 +139,13 @@ def _flavor() -> Json:
     return record(forms, FLAVOR)
 
 
+def _in_any_case(word: str) -> str:
+    """A pattern for a word: those of JSON Schema have no flag for it (ECMA-262)."""
+    return "".join(f"[{one.upper()}{one}]" if one.isalpha() else one for one in word)
+
+
 def _definitions() -> dict[str, Json]:
-    system = f"(?:{'|'.join(SYSTEMS)})"
+    system = f"(?:{'|'.join(_in_any_case(one) for one in SYSTEMS)})"
     platform = shaped(rf"{system}/[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)?")
     texts = nullable(many(scalar()))
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from releaser.core.facts import Concern
 from releaser.core.spec import unknown
@@ -20,18 +20,23 @@ TYPES = ("text", "number", "flag")
 _FLAGS = {"true": "true", "yes": "true", "on": "true", "1": "true",
           "false": "false", "no": "false", "off": "false", "0": "false"}  # fmt: skip
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
+_SUCH = {"true or false": "one of these", "a number": "one such as 7 or 1.5"}
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _PLAIN = "write plain text; put the placeholder where the variable is used"
 
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable as the file declares it; ``default`` is ``None`` where a value must be given."""
+    """A variable as the file declares it; ``default`` is ``None`` where a value must be given.
+
+    Its type is ``written`` in the file, or else that of its default.
+    """
 
     name: str
     type: str
     default: str | None
     description: str = ""
+    written: bool = False
 
 
 def variables(
@@ -123,10 +128,17 @@ def _described(name: str, entry: Entry, value: Map, notes: Notes) -> Variable:
         if needed != "true":
             hint = 'write default: "", or required: true'
             notes.problem(entry, f'variable "{name}" has neither a default nor "required"', hint)
-        return Variable(name, kind, None if needed == "true" else "", description)
-    found = Variable(name, kind, _in_file(name, default, notes), description)
-    _typed(found, default.value, f'the default of variable "{name}"', notes, default)
-    return found
+        return Variable(name, kind, None if needed == "true" else "", description, "type" in texts)
+    found = Variable(name, kind, _in_file(name, default, notes), description, "type" in texts)
+    return _with_default(found, default, notes)
+
+
+def _with_default(variable: Variable, default: Text, notes: Notes) -> Variable:
+    """The variable with its default as its type writes it."""
+    if variable.default != default.value:
+        return variable  # it holds a placeholder, which is said already
+    source = f'the default of variable "{variable.name}"'
+    return replace(variable, default=_typed(variable, default.value, source, notes, default))
 
 
 def _type_of(value: Text | None) -> str:
@@ -139,7 +151,9 @@ def _type_of(value: Text | None) -> str:
 
 def _in_file(name: str, value: Text, notes: Notes) -> str:
     if "{{" in value.value:
-        notes.problem(value, f'variable "{name}" holds a placeholder', _PLAIN)
+        at = notes.within(value, value.value.index("{{"))
+        message = f'variable "{name}" holds a placeholder'
+        notes.problems.append(SpecError(message, at=at, hint=_PLAIN))
         return ""
     return value.value
 
@@ -155,7 +169,6 @@ def _typed(
     variable: Variable, value: str, source: str, notes: Notes, at: Text | None = None
 ) -> str:
     """A value as its type writes it; what is not of the type is complained of."""
-    hint = "write its default in quotes where any text will do"
     allowed = None
     if variable.type == "flag":
         if value.lower() in _FLAGS:
@@ -168,6 +181,9 @@ def _typed(
     shown = value if len(value) <= 40 and value.isprintable() else "…"
     where = notes.at(at) if at is not None else None
     message = f'{source} must be {allowed}, not "{shown}"'
+    hint = "write its default in quotes where any text will do"
+    if variable.written:
+        hint = f'write {_SUCH[allowed]}, or change the "type" of the variable'
     notes.problems.append(SpecError(message, at=where, hint=hint))
     return ""
 

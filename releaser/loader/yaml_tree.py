@@ -16,7 +16,8 @@ from typing import ClassVar, NoReturn
 import yaml
 
 from releaser.errors import Location, SpecError
-from releaser.loader.yaml_text import syntax_error
+from releaser.loader.written import Written
+from releaser.loader.yaml_text import lines, syntax_error
 
 MAX_DEPTH = 50
 MAX_NODES = 200_000
@@ -30,7 +31,7 @@ _PARSER: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader",
 class Text:
     """A scalar as it is written; lines and columns count from 1.
 
-    One that is ``bare`` stands without quotes.
+    One that is ``bare`` stands without quotes; ``written`` is how one stands upon several lines.
     """
 
     line: int
@@ -38,8 +39,15 @@ class Text:
     value: str
     file: str = ""
     bare: bool = False
+    written: Written | None = None
     size: ClassVar[int] = 1
     height: ClassVar[int] = 0
+
+    def place(self, offset: int) -> tuple[int, int]:
+        """The line and the column of ``value[offset]``; of the whole where it is on one line."""
+        if self.written is None:
+            return self.line, self.column
+        return self.written.place(self.line, self.column, self.value, offset)
 
 
 @dataclass(slots=True, eq=False)
@@ -111,7 +119,7 @@ def parse(text: str, file: str) -> tuple[Node | None, tuple[SpecError, ...]]:
     Raises:
         SpecError: it is no YAML, has several documents, or is too deep or too big.
     """
-    builder = _Builder(file)
+    builder = _Builder(file, text)
     parser = _PARSER(text)
     try:
         event = parser.get_event()
@@ -138,8 +146,10 @@ class _Frame:
 class _Builder:
     """Makes the tree from events; ``problems`` are those that do not stop it."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, text: str) -> None:
         self.file = file
+        self._text = text
+        self._lines: list[str] = []
         self.root: Node | None = None
         self.problems: list[SpecError] = []
         self._stack: list[_Frame] = []
@@ -173,12 +183,19 @@ class _Builder:
         if plain and value == "<<" and self._wants_key():
             self._merge_follows(event)
             return
-        node: Node = Text(line, column, value, self.file, plain)
+        node: Node = Text(line, column, value, self.file, plain, self._written(event))
         if plain and value in _NULLS and not self._wants_key():
             node = Null(line, column, self.file)
         if event.anchor is not None:
             self._anchors[event.anchor] = node
         self._add(event, node)
+
+    def _written(self, event: yaml.ScalarEvent) -> Written | None:
+        start, end = event.start_mark, event.end_mark
+        if start is None or end is None or start.line == end.line:
+            return None
+        self._lines = self._lines or lines(self._text)
+        return Written(self._lines, end.line + 1, event.style or "")
 
     def _open(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
         if event.tag is not None:

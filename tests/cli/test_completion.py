@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -109,11 +110,12 @@ def test_fish(folder: Path) -> None:
     ]
 
 
-def test_a_real_bash_with_the_script_that_it_is_given(folder: Path) -> None:
+def bash_words(folder: Path, *words: str, before: str = "") -> list[str]:
+    """What the script for bash offers for the last of ``words``, which are divided as by bash."""
     bash = shutil.which("bash")
     assert bash, "bash is part of every system that runs these tests"
-    typed = "COMP_WORDS=(releaser build 'to'); COMP_CWORD=2"
-    program = f"{script('bash')}\n{typed}; _releaser_completion releaser\n"
+    typed = f"COMP_WORDS=({shlex.join(['releaser', *words])}); COMP_CWORD={len(words)}"
+    program = f"{script('bash')}\n{before}{typed}; _releaser_completion releaser\n"
     done = subprocess.run(
         [bash, "--norc", "-c", program + 'printf "%s\\n" "${COMPREPLY[@]}"'],
         cwd=folder,
@@ -124,7 +126,38 @@ def test_a_real_bash_with_the_script_that_it_is_given(folder: Path) -> None:
         check=False,
     )
     assert done.stderr == ""
-    assert done.stdout.split() == ["tools-3.11", "tools-3.12", "tools"]
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["build", "to"], ["tools-3.11", "tools-3.12", "tools"]),
+        (["build", "--profile", "=", "pr"], ["production"]),
+        (["build", "--profile", "=", ""], ["production", "slim"]),
+        (["build", "--var", "python", "=", "3", "ex"], ["extra"]),
+    ],
+)
+def test_a_real_bash_with_the_script_that_it_is_given(
+    folder: Path, words: list[str], expected: list[str]
+) -> None:
+    assert bash_words(folder, *words) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["build", "--var", "py"], ["compopt-onospace", "python="]),
+        (["build", "--var", ""], ["python=", "channel=", "flavor="]),
+        (["build", "ap"], ["api"]),
+        (["init", "--from", "../mo"], ["compopt-onospace", "../more/"]),
+    ],
+)
+def test_a_name_that_is_only_begun_gets_no_space(
+    folder: Path, words: list[str], expected: list[str]
+) -> None:
+    said = "compopt() { printf 'compopt%s%s\\n' \"$@\"; }\n"
+    assert bash_words(folder / "deep", *words, before=said) == expected
 
 
 # Scripts.
@@ -140,6 +173,20 @@ def test_every_shell_has_a_script(shell: str, capsys: pytest.CaptureFixture[str]
 
 def test_another_shell_has_none(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--show-completion", "tcsh"]) == 2
+    assert "allowed: bash, zsh, fish" in capsys.readouterr().err
+
+
+def test_bash_gets_our_script_however_it_is_set_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert run(["--install-completion", "bash"]) == 0
+    written = tmp_path / ".bash_completions" / "releaser.sh"
+    assert capsys.readouterr().out.startswith(f"bash completion installed in {written}")
+    assert written.read_text() == script("bash") + "\n"
+    assert str(written) in (tmp_path / ".bashrc").read_text()
+    assert run(["--install-completion", "fish"]) == 0
+    assert run(["--install-completion", "tcsh"]) == 2
     assert "allowed: bash, zsh, fish" in capsys.readouterr().err
 
 
@@ -170,6 +217,42 @@ def test_profiles(offered: Offered) -> None:
 def test_variables(offered: Offered) -> None:
     assert offered("build", "--var", "") == ["python=", "channel=", "flavor="]
     assert offered("build", "--var", "fl") == ["flavor="]
+
+
+def test_what_bash_divides_is_one_word(offered: Offered) -> None:
+    assert offered("build", "--profile", "=", "pr") == ["production"]
+    assert offered("build", "--profile", "=") == ["production", "slim"]
+    assert offered("build", "--profile", "=", "slim", "--profile", "=") == ["production"]
+    assert offered("build", "--profile=pr") == ["production"]
+    assert offered("build", "--var", "=", "p") == ["python="]
+    assert offered("graph", "--format", "=", "j") == ["json"]
+    assert offered("build", "--var", "channel", "=", "a", ":", "b", "ex") == ["extra"]
+    assert offered("promote", "1", "--to", "=", "st") == ["staging"]
+
+
+def test_the_value_of_a_variable_is_not_known(offered: Offered) -> None:
+    for words in (("py", "="), ("py", "=", "3"), ("=", "py", "="), ("=", "python", "="), ("x=",)):
+        assert offered("build", "--var", *words) == []
+    assert offered("build", "--var", "python", "=", "3", "ap") == ["api"]
+
+
+def test_what_init_reads(offered: Offered, folder: Path) -> None:
+    (folder / "deep" / "docker-bake.hcl").write_text("")
+    (folder / "deep" / "b side.yml").write_text("")
+    (folder / "deep" / ".hidden").write_text("")
+    kinds = ["bake", "compose", "metadata-action-workflow"]
+    assert offered("init", "--from", "b") == ["bake", "b", "side.yml"]
+    assert offered("init", "--from", "") == [*kinds, "b", "side.yml", "docker-bake.hcl"]
+    assert offered("init", "--from", "=", "d") == ["docker-bake.hcl"]
+    assert offered("init", "--from", ".h") == [".hidden"]
+    assert offered("init", "--from", "../") == ["../deep/", "../images.yaml", "../more/"]
+    assert offered("init", "--from", "../m") == ["../more/"]
+    assert offered("init", "--from", "nowhere/") == []
+
+
+def test_an_image_that_is_not_enabled_is_not_offered(offered: Offered, folder: Path) -> None:
+    (folder / "images.yaml").write_text(SPEC + "  off: {context: x, enabled: false}\n")
+    assert "off" not in offered("build", "")
 
 
 def test_registries(offered: Offered) -> None:

@@ -10,7 +10,15 @@ import re
 from functools import cached_property
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
 
 from releaser.core.oci import Repository
 from releaser.core.spec.fields import (
@@ -28,6 +36,7 @@ from releaser.core.spec.fields import (
 from releaser.core.spec.prune_fields import KEEP_NOTHING_SAID, PruneSpec
 from releaser.core.spec.registry_fields import RegistrySpec, registry
 from releaser.core.spec.size_fields import check_size
+from releaser.core.spec.switched_off import NOTHING_OFF, SwitchedOff
 from releaser.core.spec.tag_fields import Rules, TagPolicySpec, policy_of, with_policies
 from releaser.core.spec.version_fields import GIT_TAGS, VersioningSpec
 from releaser.core.template import blank
@@ -231,6 +240,7 @@ class Spec(_Model):
     groups: dict[str, Names] = Field(default_factory=dict)
     defaults: ImageSpec = ImageSpec()
     images: dict[str, ImageSpec]
+    _off: SwitchedOff = PrivateAttr(NOTHING_OFF)
 
     @model_validator(mode="before")
     @classmethod
@@ -261,6 +271,21 @@ class Spec(_Model):
         if not value:
             raise refused("no image is declared", "declare one: api: {context: .}")
         return value
+
+    def of_enabled(
+        self, images: dict[str, ImageSpec], groups: dict[str, Names], off: SwitchedOff
+    ) -> Self:
+        """The spec with those images and groups only; defaults are in them already."""
+        found = self.model_copy(
+            update={"images": images, "groups": groups, "defaults": ImageSpec()}
+        )
+        found._off = off  # noqa: SLF001 - it is the same class
+        return found
+
+    @property
+    def off(self) -> SwitchedOff:
+        """What was declared and is not enabled."""
+        return self._off
 
     @cached_property
     def tag_suffixes(self) -> frozenset[str]:
