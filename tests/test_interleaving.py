@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import pytest
 
 from releaser.core.oci import Manifest, Repository, Tag
-from releaser.core.promotion import Destinations
+from releaser.core.promoted import Destinations
 from releaser.core.steps import Line, Step, TagKind, TagStep
 from releaser.core.version import Version
 from releaser.core.wish import GoBack, Restore, Wish, Withdraw

@@ -12,7 +12,8 @@ import pytest
 from releaser.core.events import RunResult
 from releaser.core.oci import Digest, Reference, Repository, Tag, referrers_tag
 from releaser.core.plan import TagAction
-from releaser.core.promotion import Destinations, Promotion
+from releaser.core.promoted import Destinations
+from releaser.core.promotion import Promotion
 from releaser.core.record import PREFIX
 from releaser.core.version import Version
 from releaser.core.withdrawal import Withdrawal, Withdrawals, withdrawal_reference

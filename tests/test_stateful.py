@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 )
 
 from releaser.core.events import RunResult
-from releaser.core.promotion import Destinations
+from releaser.core.promoted import Destinations
 from releaser.core.spec import PruneSpec
 from releaser.core.version import Version
 from releaser.core.wish import GoBack, Restore, Wish, Withdraw

@@ -8,7 +8,7 @@ from releaser import loader
 from releaser.core.events import RunResult
 from releaser.core.facts import EventFacts, SourceFacts
 from releaser.core.oci import Repository
-from releaser.core.promotion import Destinations
+from releaser.core.promoted import Destinations
 from releaser.core.spec import Spec
 from releaser.core.tag_kinds import Kind, kind_of, spellings
 from releaser.core.tagging import Situation, evaluate, policy_for, released, versions_among

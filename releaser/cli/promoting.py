@@ -11,7 +11,8 @@ from releaser.cli.carrying import Carrying, carried_out, carrying
 from releaser.cli.compose import adapters, load_project
 from releaser.cli.options import DataFormat
 from releaser.cli.signals import handled
-from releaser.core.promotion import Destinations, Promotion
+from releaser.core.promoted import Destinations
+from releaser.core.promotion import Promotion
 from releaser.pipeline import Promoting, plan_promotion, refuse_promotion
 from releaser.pipeline import promote as run_promotion
 

@@ -9,7 +9,8 @@ from releaser.core.facts import FINGERPRINT_LABEL
 from releaser.core.fingerprint import tag_of
 from releaser.core.oci import Digest, Reference, Tag
 from releaser.core.places import Place
-from releaser.core.promotion import COSIGN, Attached, Origin, Target
+from releaser.core.promoted import COSIGN, Attached, Origin
+from releaser.core.promotion import Target
 from releaser.core.spec import Spec
 from releaser.core.tagging import (
     WantedTag,

@@ -8,14 +8,8 @@ from dataclasses import dataclass
 from releaser.core.events import RunResult
 from releaser.core.graph import choose
 from releaser.core.places import Place, check_registry, may_be_in
-from releaser.core.promotion import (
-    Destinations,
-    ImagePromotion,
-    Origin,
-    Promotion,
-    arrival,
-    promoted_tags,
-)
+from releaser.core.promoted import Destinations, Origin, promoted_tags
+from releaser.core.promotion import ImagePromotion, Promotion, arrival
 from releaser.core.spec import Spec
 from releaser.errors import PlanError, SpecError
 from releaser.executor import Limits, Stop
