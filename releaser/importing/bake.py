@@ -15,6 +15,7 @@ from releaser.importing.bake_document import Document, read_bake
 from releaser.importing.bake_fields import BakeFields, fields_of_target
 from releaser.importing.bake_text import Translator, carried, check_variants
 from releaser.importing.bounds import Plain, UnknowableError
+from releaser.importing.counting import counted
 from releaser.importing.draft import Draft, ImageDraft, Losses, Value
 from releaser.importing.expressions import Expression, Items, evaluate
 from releaser.importing.places import Place, Places, place_of, settle
@@ -56,8 +57,10 @@ def from_bake(text: str, file: str, *, project: str, folder: str, registry: str)
     places = reading.places(targets, registry)
     images = tuple(reading.image(one, targets, places) for one in targets.values())
     groups = reading.groups(targets)
-    count = f"{len(document.targets)} targets, {len(document.groups)} groups"
-    found = (f"{file}: {count}, {len(document.variables)} variables",)
+    sizes = {
+        "target": document.targets, "group": document.groups, "variable": document.variables,
+    }  # fmt: skip
+    found = (f"{file}: " + ", ".join(counted(len(one), what) for what, one in sizes.items()),)
     used = repr([places.registries, *(one.fields for one in images)])
     variables = reading.declared(used)
     return Draft(

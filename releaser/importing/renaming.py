@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from unicodedata import combining, normalize
 
 from releaser.importing.draft import Draft, ImageDraft, Losses, Value
 
@@ -13,8 +14,15 @@ _SCHEMES = ("target:", "service:")
 
 
 def legal(name: str) -> str:
-    """A name as an image may have it: letters, digits, ``. _ -``, first a letter or digit."""
-    return _ODD.sub("-", name).strip("._-")[:100] or "image"
+    """A name as an image may have it: letters, digits, ``. _ -``, first a letter or digit.
+
+    Letters with marks lose these.
+
+    >>> legal("ünï"), legal("a b")
+    ('uni', 'a-b')
+    """
+    plain = "".join(one for one in normalize("NFKD", name) if not combining(one))
+    return _ODD.sub("-", plain).strip("._-")[:100] or "image"
 
 
 def with_legal_names(draft: Draft) -> Draft:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from releaser.importing.bake import from_bake
 from releaser.importing.compose import from_compose
+from releaser.importing.counting import counted
 from releaser.importing.draft import Draft, ImageDraft, Value, effective
 from releaser.importing.edges import path_of, with_edges
 from releaser.importing.layout import Names, images_of
@@ -45,8 +46,7 @@ def from_repository(
         placed(draft, prefix, why, commanded=registry is not None), found.dockerfiles, origin.owner
     )
     if found.dockerfiles:
-        count = len(found.dockerfiles)
-        draft = draft.finding(f"{count} Dockerfile{'' if count == 1 else 's'}")
+        draft = draft.finding(counted(len(found.dockerfiles), "Dockerfile"))
     return draft
 
 

@@ -39,8 +39,8 @@ _OVER = ("docker-bake.override.hcl", "docker-bake.override.json")
 _OVER_COMPOSE = tuple(f"{one.rpartition('.')[0]}.override.{one.rpartition('.')[2]}"
                       for one in COMPOSE)  # fmt: skip
 
-_PLACEHOLDER = "its path has {{, which begins a placeholder in images.yaml"
 _ASTRAY = "it is a link that leads out of the folder, and is not followed"
+_TEMPLATE = "its path has {{ in it, where a file would take it for a placeholder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,9 @@ def scan(root: Path) -> Scan:
     beside: dict[str, bool] = {}
     lost: list[Lost] = []
     for path, is_shared in _dockerfiles(root, lost):
+        if "{{" in path:
+            lost.append(Lost(path, "the Dockerfile", _TEMPLATE))
+            continue
         try:
             found[path] = read_dockerfile(str(root / path))
             beside[path] = is_shared
@@ -111,16 +114,12 @@ def _dockerfiles(root: Path, lost: list[Lost]) -> Iterator[tuple[str, bool]]:
             return
         if len(place.parts) >= DEEPEST:
             inner.clear()
-        mine = sorted(
-            one for one in names if _is_dockerfile(one) and (Path(folder) / one).is_file()
-        )
+        known = (one for one in names if _is_dockerfile(one) and (Path(folder) / one).is_file())
+        mine = sorted(known, key=lambda one: (one != "Dockerfile", one))  # it has the plain name
         others = bool(inner) or any(
             one not in mine and not _NOT_ONE.fullmatch(one) for one in names
         )
         for name in mine:
-            if "{{" in (place / name).as_posix():
-                lost.append(Lost((place / name).as_posix(), "the Dockerfile", _PLACEHOLDER))
-                continue
             if (Path(folder) / name).is_symlink() and not stays(Path(folder) / name, root):
                 lost.append(Lost((place / name).as_posix(), "the Dockerfile", _ASTRAY))
                 continue

@@ -25,6 +25,7 @@ from releaser.importing.attributes import (
     ssh_of,
     usable,
 )
+from releaser.importing.counting import counted
 from releaser.importing.draft import Draft, ImageDraft, Losses, Value
 from releaser.importing.places import Place, Places, settle
 from releaser.importing.remote import Origin
@@ -68,8 +69,7 @@ def from_workflow(
         _image(one, read, folder, losses)
     settled = settle(read.places, {}, losses, registry)
     images = [_at_home(one, settled, losses) for one in read.images]
-    many = "step" if len(builds) == 1 else "steps"
-    found = (f"{file}: {len(builds)} {many} with {BUILD}",)
+    found = (f"{file}: {counted(len(builds), 'step')} with {BUILD}",)
     return Draft(project, file, settled.registries, {}, read.policies, {}, tuple(images),
                  losses.all(), found)  # fmt: skip
 
