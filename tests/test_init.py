@@ -190,14 +190,65 @@ def test_a_path_with_a_placeholder_in_it_stops_no_other(tmp_path: Path, ran: Ran
     assert list(yaml.safe_load((tmp_path / "images.yaml").read_text())["images"]) == ["app"]
 
 
-def test_a_file_elsewhere_would_have_wrong_paths(tmp_path: Path, ran: Ran) -> None:
-    (tmp_path / "sub").mkdir()
-    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
-    code, _, err = ran("init", str(tmp_path), "-o", str(tmp_path / "sub" / "images.yaml"))
+def test_a_folder_whose_name_is_a_template_keeps_nothing_else_back(
+    laid: Callable[[Layout], Path], ran: Ran
+) -> None:
+    names = ("{{cookiecutter.slug}}/Dockerfile", "app/Dockerfile")
+    root = laid(Layout(dict.fromkeys(names, "FROM scratch\n")))
+    code, _, err = ran("init")
+    assert code == 0
+    assert "found 1 Dockerfile\n" in err
+    assert "not carried over: {{cookiecutter.slug}}/Dockerfile: the Dockerfile: its path has" in err
+    assert set(_images(root)) == {"app"}
+
+
+def test_paths_are_as_seen_from_the_file_that_is_written(
+    laid: Callable[[Layout], Path], ran: Ran
+) -> None:
+    root = laid(
+        Layout(dict.fromkeys(("svc/api/Dockerfile", "svc/web/Dockerfile"), "FROM alpine\n"))
+    )
+    assert ran("init", "svc", "-o", "release.yaml")[0] == 0
+    text = (root / "release.yaml").read_text()
+    assert "context: svc/api" in text
+    assert ran("validate", "-f", "release.yaml")[0] == 0
+    assert ran("init", "-o", "svc/images.yaml")[0] == 0
+    assert "context: api" in (root / "svc" / "images.yaml").read_text()
+    assert ran("validate", "-f", "svc/images.yaml")[0] == 0
+    (root / "docs").mkdir()
+    code, _, err = ran("init", "-o", "docs/images.yaml")
     assert code == 2
-    assert "the paths in it would be wrong" in err
-    assert not (tmp_path / "sub" / "images.yaml").exists()
-    assert ran("init", str(tmp_path), "-o", str(tmp_path / "other.yaml"))[0] == 0
+    assert 'cannot name "svc/api" of image "api"' in err
+    assert "hint: write it into" in err
+    assert list((root / "docs").iterdir()) == []
+
+
+def test_all_paths_of_an_image_are_as_seen_from_the_file(
+    laid: Callable[[Layout], Path], ran: Ran
+) -> None:
+    bake = """\
+target "base" {}
+target "api" {
+  inherits = ["base"]
+  context = "api"
+  contexts = { lib = "lib", up = "target:base", alpine = "docker-image://alpine" }
+  secret = ["id=npm,src=npm.txt"]
+  cache-from = ["type=local,src=cache", "type=gha"]
+}
+"""
+    files = ("Dockerfile", "api/Dockerfile", "lib/x", "npm.txt")
+    root = laid(Layout({**{f"in/{one}": "FROM scratch\n" for one in files}, "in/b.hcl": bake}))
+    assert ran("init", "--from", "bake", "in/b.hcl", "-o", "images.yaml")[0] == 0
+    images = _images(root)
+    assert images["base"]["context"] == "in"
+    assert images["api"] == {
+        "extends": "base", "context": "in/api",
+        "additional_contexts": {
+            "lib": "in/lib", "up": "target:base", "alpine": "docker-image://alpine",
+        },
+        "secrets": [{"id": "npm", "file": "in/npm.txt"}],
+        "cache_from": ["type=local,src=in/cache", "type=gha"],
+    }  # fmt: skip
 
 
 def test_names_of_others_are_not_taken_for_images_of_this_file(
@@ -250,6 +301,16 @@ def test_names_out_of_paths(laid: Callable[[Layout], Path], ran: Ran) -> None:
         "b-web", "upper-case", "repository-ci",
     }  # fmt: skip
     assert _images(root)["api"]["dockerfile"] == "Containerfile"
+
+
+def test_the_plain_dockerfile_has_the_plain_name_and_letters_keep_their_base(
+    laid: Callable[[Layout], Path], ran: Ran
+) -> None:
+    paths = ("api/Containerfile", "api/Dockerfile", "dïr/ünï/Dockerfile")
+    root = laid(Layout(dict.fromkeys(paths, "FROM scratch\n")))
+    assert ran("init")[0] == 0
+    files = {name: one.get("dockerfile", "Dockerfile") for name, one in _images(root).items()}
+    assert files == {"api": "Dockerfile", "api-2": "Containerfile", "uni": "Dockerfile"}
 
 
 def test_bounds_are_kept(laid: Callable[[Layout], Path], ran: Ran) -> None:

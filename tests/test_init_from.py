@@ -148,6 +148,65 @@ def test_two_images_in_one_place_are_not_both_enabled(ran: Ran, tmp_path: Path) 
     assert list(contexts(tmp_path / "images.yaml")) == ["a"]
 
 
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("docker-bake.hcl", BAKE),
+        ("compose.yaml", "services: {api: {build: api}}\n"),
+        (".github/workflows/ci.yml", WORKFLOW),
+    ],
+)
+def test_a_file_is_written_though_no_image_passes(
+    file: str, text: str, ran: Ran, tmp_path: Path
+) -> None:
+    lay(tmp_path, {file: text, "api/Dockerfile": "FROM scratch\nCOPY target/app.jar /\n"})
+    code, _, err = ran("init", "--from", file)
+    assert code == 0
+    assert 'api is not enabled: api/Dockerfile:2: image "api" copies "target/app.jar"' in err
+    assert "images.yaml is written; no image in it is enabled" in err
+    written = (tmp_path / "images.yaml").read_text()
+    assert '# Not enabled: api/Dockerfile:2: image "api" copies "target/app.jar"' in written
+    assert "enabled: false" in written
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        '{context: ., args: {A: "{{.Version}}"}}',
+        '{context: ., labels: {"{{": x}}',
+        '{context: ., target: "{{"}',
+        '{context: "{{x}}"}',
+        "{context: ., shm_size: much}",
+    ],
+)
+def test_what_cannot_even_be_read_keeps_nothing_else_back(
+    build: str, ran: Ran, tmp_path: Path
+) -> None:
+    odd = f"  odd: {{build: {build}}}\n"
+    text = f"services:\n{odd}  good: {{build: .}}\n"
+    lay(tmp_path, {"compose.yaml": text, "Dockerfile": "FROM scratch\nARG A\n"})
+    code, _, err = ran("init", "--from", "compose")
+    assert code == 0, err
+    assert "odd" in err.partition("not carried over")[2] or "odd is not enabled: " in err
+    assert ran("validate")[0] == 0
+    assert "good" in contexts(tmp_path / "images.yaml")
+    (tmp_path / "compose.yaml").write_text(f"services:\n{odd}")
+    code, _, err = ran("init", "--from", "compose", "--force")
+    assert code == 0, err
+    code, _, err = ran("validate")
+    assert (code, err.count("error: ")) in {(0, 0), (2, err.count("no image is enabled"))}
+
+
+def test_a_registry_that_is_none_is_left_out_and_said(ran: Ran, tmp_path: Path) -> None:
+    text = 'target "a" {\n tags = ["x y/api:1"]\n}\ntarget "b" {\n tags = ["x.example/p/b:1"]\n}\n'
+    lay(tmp_path, {"docker-bake.hcl": text, "Dockerfile": "FROM scratch\n"})
+    code, _, err = ran("init", "--from", "bake")
+    assert code == 0, err
+    assert "not carried over: registries: hub: " in err
+    assert "a is not enabled: " in err
+    assert list(contexts(tmp_path / "images.yaml")) == ["b"]
+
+
 def test_the_usual_file_is_no_link_that_leads_out_but_a_named_one_may_be(
     tmp_path: Path, ran: Ran
 ) -> None:

@@ -54,15 +54,18 @@ def init(
 ) -> None:
     """Write a first images.yaml from Dockerfiles, or from bake, Compose or a workflow."""
     from releaser.importing.importing import drafted
+    from releaser.importing.moving import moved
     from releaser.importing.trying import tried
 
     stdout = stdout or output == Path("-") or path == Path("-")
     given = None if path == Path("-") else path
     draft, root = drafted(given, source, registry, contexts())
-    target = output if output is not None and not stdout else root / NAME
+    elsewhere = output if output is not None and not stdout else None
+    target, folder = elsewhere or root / NAME, elsewhere.parent.resolve() if elsewhere else root
     if not stdout:
-        _check_free(target, root, force=force)
-    result = tried(draft, root, contexts())
+        _check_free(target, force=force)
+        draft = moved(draft, root, folder)
+    result = tried(draft, folder, contexts())
     if stdout:
         sys.stdout.write(result.text)
     else:
@@ -78,13 +81,7 @@ def init(
     _say([written + then])
 
 
-def _check_free(target: Path, root: Path, *, force: bool) -> None:
-    is_file = target.is_file() or not target.exists()  # not /dev/stdout, a named pipe
-    if is_file and target.parent.resolve() != root.resolve():
-        raise SpecError(
-            f"{shown_path(target)}: the paths in it would be wrong, being seen from its folder",
-            hint=f"write it in {shown_path(root)}, where what it builds is",
-        )
+def _check_free(target: Path, *, force: bool) -> None:
     if os.path.lexists(target) and not force:
         raise SpecError(
             f"{shown_path(target)} is there already", hint="--force writes over it, --stdout prints"
