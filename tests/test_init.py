@@ -168,26 +168,24 @@ def test_what_does_not_pass_is_written_and_not_enabled(
     assert ran("plan", "--offline")[0] == 0
 
 
-def test_where_nothing_passes_it_is_written_with_the_reasons(tmp_path: Path, ran: Ran) -> None:
-    (tmp_path / "Dockerfile").write_text("FROM eclipse-temurin:21\nCOPY target/app.jar /\n")
-    code, _, err = ran("init", str(tmp_path))
-    assert code == 0
-    why = 'copies "target/app.jar", which is not in the build context'
-    assert why in " ".join(err.split())
-    assert "no image passes as it is: mend what is said above, enable one, and run releaser" in err
-    text = (tmp_path / "images.yaml").read_text()
-    assert "enabled: false" in text
-    assert why in " ".join(text.replace("#", "").split())
-
-
-def test_a_path_with_a_placeholder_in_it_stops_no_other(tmp_path: Path, ran: Ran) -> None:
-    for folder in ("app", "{{cookiecutter.slug}}"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
-    code, _, err = ran("init", str(tmp_path))
-    assert code == 0
-    assert "not carried over: {{cookiecutter.slug}}/Dockerfile: the Dockerfile: its path" in err
-    assert list(yaml.safe_load((tmp_path / "images.yaml").read_text())["images"]) == ["app"]
+def test_a_file_is_written_though_no_image_passes(laid: Callable[[Layout], Path], ran: Ran) -> None:
+    dockerfile = "FROM eclipse-temurin:21\nCOPY target/app.jar /\n"
+    root = laid(Layout({"Dockerfile": dockerfile, "more/Dockerfile": "ARG BASE\nFROM ${BASE}\n"}))
+    code, out, err = ran("init")
+    assert (code, out) == (0, "")
+    assert "found 2 Dockerfiles" in err
+    copied = 'Dockerfile:2: image "repository" copies "target/app.jar"'
+    assert f"repository is not enabled: {copied}" in err
+    assert "more is not enabled: more/Dockerfile:2: " in err
+    assert "images.yaml is written; no image in it is enabled: enable one" in err
+    assert f"# Not enabled: {copied}" in (root / "images.yaml").read_text()
+    assert [one["enabled"] for one in _images(root).values()] == [False, False]
+    assert "no image is enabled" in ran("validate")[2]
+    text = (root / "images.yaml").read_text().replace("    enabled: false\n", "", 1)
+    (root / "images.yaml").write_text(text)
+    (root / "target").mkdir()
+    (root / "target" / "app.jar").write_text("")
+    assert ran("validate")[0] == 0
 
 
 def test_a_folder_whose_name_is_a_template_keeps_nothing_else_back(

@@ -74,8 +74,8 @@ def init(
     _say(f"not carried over: {one}" for one in result.draft.lost)
     written = "" if stdout else f"{shown_path(target)} is written; "
     then = "releaser plan" + _option(target, root, stdout=stdout)
-    if result.graph is None:
-        then = f"no image passes as it is: mend what is said above, enable one, and run {then}"
+    if not result.graph.images:
+        then = f"no image in it is enabled: enable one once it has what it lacks, then {then}"
     else:
         then = f"next: {then}"
     _say([written + then])
@@ -98,13 +98,12 @@ def _option(target: Path, root: Path, *, stdout: bool) -> str:
 
 
 def _told(
-    found: Iterable[str], graph: ImageGraph | None, refused: Mapping[str, str]
+    found: Iterable[str], graph: ImageGraph, refused: Mapping[str, str]
 ) -> Iterator[str]:
     yield from (f"found {one}" for one in found)
-    if graph is not None:
-        for image in graph.order:
-            needs = ", ".join(graph.needs(image))
-            yield f"  {image}" + (f" stands on {needs}" if needs else "")
+    for image in graph.order:
+        needs = ", ".join(graph.needs(image))
+        yield f"  {image}" + (f" stands on {needs}" if needs else "")
     for image, why in refused.items():
         yield f"  {image} is not enabled: {why}"
 

@@ -57,10 +57,11 @@ def from_bake(text: str, file: str, *, project: str, folder: str, registry: str)
     places = reading.places(targets, registry)
     images = tuple(reading.image(one, targets, places) for one in targets.values())
     groups = reading.groups(targets)
-    sizes = {
-        "target": document.targets, "group": document.groups, "variable": document.variables,
-    }  # fmt: skip
-    found = (f"{file}: " + ", ".join(counted(len(one), what) for what, one in sizes.items()),)
+    sizes = [
+        (len(document.targets), "target"), (len(document.groups), "group"),
+        (len(document.variables), "variable"),
+    ]  # fmt: skip
+    found = (f"{file}: " + ", ".join(counted(number, what) for number, what in sizes),)
     used = repr([places.registries, *(one.fields for one in images)])
     variables = reading.declared(used)
     return Draft(

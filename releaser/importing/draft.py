@@ -12,6 +12,12 @@ Value: TypeAlias = "str | bool | int | list[Value] | dict[str, Value] | None"
 
 _LOGIN = re.compile(r"(?<=://)[^/\s]*@")
 
+
+def without_login(text: str) -> str:
+    """A text without the logins of the URLs in it."""
+    return _LOGIN.sub("", text)
+
+
 FIELDS = (
     *("extends", "matrix", "name", "enabled", "context", "dockerfile", "target", "args", "labels"),
     *("oci_labels", "platforms", "repository", "push_to", "tags", "needs"),
@@ -35,12 +41,16 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class ImageDraft:
-    """An image: its fields, the lines of comment above it, and the images that it stands on."""
+    """An image: its fields, the lines of comment above it, and the images that it stands on.
+
+    ``refused`` says why it is not enabled, where something is wrong with it.
+    """
 
     name: str
     fields: Mapping[str, Value] = field(default_factory=dict)
     comments: tuple[str, ...] = ()
     upstreams: frozenset[str] = frozenset()
+    refused: str = ""
 
     def said(self, *comments: str) -> ImageDraft:
         """The image with more lines of comment."""
@@ -49,6 +59,11 @@ class ImageDraft:
     def having(self, **fields: Value) -> ImageDraft:
         """The image with other fields; the order of writing is always that of :data:`FIELDS`."""
         return replace(self, fields={**self.fields, **fields})
+
+    def disabled(self, why: str) -> ImageDraft:
+        """The image as one that is not enabled, and says why."""
+        off = replace(self, refused=why)
+        return off.having(enabled=False).said(f"Not enabled: {why}.")
 
     @property
     def enabled(self) -> bool:
@@ -116,7 +131,7 @@ class Losses:
 
     def add(self, where: str, what: str, why: str) -> None:
         """Note one thing; a login in a URL is left out."""
-        self.items.setdefault(Lost(where, _LOGIN.sub("", what), _LOGIN.sub("", why)))
+        self.items.setdefault(Lost(where, without_login(what), without_login(why)))
 
     def all(self) -> tuple[Lost, ...]:
         """Everything that was noted, in that order."""

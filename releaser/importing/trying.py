@@ -10,6 +10,12 @@ from releaser import loader
 from releaser.core.graph import ImageGraph
 from releaser.errors import PlanError, SpecError
 from releaser.importing.draft import Draft, ImageDraft
+from releaser.importing.legible import (
+    check_legible,
+    names_of,
+    with_legible_images,
+    with_sound_frame,
+)
 from releaser.importing.writing import write
 from releaser.interfaces import Contexts
 from releaser.pipeline import Project, check
@@ -19,46 +25,52 @@ NAME = "images.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A draft that passes, its text and its graph; ``refused`` says why images are not enabled.
+    """A draft that loads, and passes where an image of it is enabled: its text and its graph.
 
-    There is no ``graph`` where no image is enabled: then the file is there to be mended by hand.
+    ``refused`` says why images are not enabled.
     """
 
     draft: Draft
     text: str
-    graph: ImageGraph | None
+    graph: ImageGraph
     refused: Mapping[str, str]
 
 
 def tried(draft: Draft, root: Path, contexts: Contexts) -> Tried:
     """The draft as it passes in the folder ``root``.
 
+    Where no image passes, all are there and none is enabled: such a file is right but for that.
+
     Raises:
         SpecError, PlanError: it does not, even with those images left out that do not alone.
     """
+    before = {one.name: one.refused for one in draft.images if one.refused}
     try:
-        return _passed(draft, root, contexts, {})
+        return _passed(draft, root, contexts, before)
     except (SpecError, PlanError):
-        refused = _refused(draft, root, contexts, together=False)
+        draft = with_sound_frame(draft, root.name)
+        refused = _refused(draft, root, contexts, before, together=False)
     try:
-        return _passed(_without(draft, refused), root, contexts, refused)
+        return _passed(_without(draft, refused, root), root, contexts, refused)
     except (SpecError, PlanError):  # some pass alone, and not beside others
-        refused = _refused(draft, root, contexts, together=True)
-    left = _without(draft, refused)
-    if not any(one.enabled for one in left.images):
-        return Tried(left, write(left), None, refused)
-    return _passed(left, root, contexts, refused)
+        refused = _refused(draft, root, contexts, before, together=True)
+    return _passed(_without(draft, refused, root), root, contexts, refused)
 
 
-def _without(draft: Draft, refused: Mapping[str, str]) -> Draft:
-    return draft.with_images(
-        _disabled(one, refused[one.name]) if one.name in refused else one for one in draft.images
+def _without(draft: Draft, refused: Mapping[str, str], root: Path) -> Draft:
+    off = draft.with_images(
+        one.disabled(refused[one.name]) if one.enabled and one.name in refused else one
+        for one in draft.images
     )
+    return with_legible_images(off, root.name)
 
 
 def _passed(draft: Draft, root: Path, contexts: Contexts, refused: Mapping[str, str]) -> Tried:
     text = write(draft)
-    return Tried(draft, text, _graph(text, root, contexts), refused)
+    if any(one.enabled for one in draft.images):
+        return Tried(draft, text, _graph(text, root, contexts), refused)
+    check_legible(draft, root.name)
+    return Tried(draft, text, ImageGraph((), ()), refused)
 
 
 def _graph(text: str, root: Path, contexts: Contexts) -> ImageGraph:
@@ -67,12 +79,14 @@ def _graph(text: str, root: Path, contexts: Contexts) -> ImageGraph:
     return check(project, contexts).graph
 
 
-def _refused(draft: Draft, root: Path, contexts: Contexts, *, together: bool) -> dict[str, str]:
+def _refused(
+    draft: Draft, root: Path, contexts: Contexts, before: Mapping[str, str], *, together: bool
+) -> dict[str, str]:
     """Why images do not pass, each with nothing but what it stands on beside it.
 
     Where they are tried ``together``, all that passed before are there as well.
     """
-    found: dict[str, str] = {}
+    found = dict(before)
     by_name = {one.name: one for one in draft.images}
     kept: list[str] = []
     for image in _upstreams_first(by_name):
@@ -101,7 +115,7 @@ def _closure(names: Iterable[str], by_name: Mapping[str, ImageDraft]) -> set[str
         name = ahead.pop()
         if name in by_name and name not in seen:
             seen.add(name)
-            ahead += [*_needed(by_name[name]), *_extended(by_name[name])]
+            ahead += [*_needed(by_name[name]), *names_of(by_name[name])]
     return seen
 
 
@@ -119,11 +133,6 @@ def _upstreams_first(by_name: Mapping[str, ImageDraft]) -> list[ImageDraft]:
     return list(found.values())
 
 
-def _extended(image: ImageDraft) -> list[str]:
-    extends = image.fields.get("extends", [])
-    return [str(one) for one in (extends if isinstance(extends, list) else [extends])]
-
-
 def _needed(image: ImageDraft) -> set[str]:
     """The images that one names, and those that its Dockerfile was seen to stand on."""
     needs, contexts = image.fields.get("needs"), image.fields.get("additional_contexts")
@@ -132,10 +141,6 @@ def _needed(image: ImageDraft) -> set[str]:
     texts = (str(one).partition(":") for one in links)
     found = {name for scheme, _, name in texts if scheme in {"target", "service"}}
     return found | {str(one) for one in named if one} | set(image.upstreams)
-
-
-def _disabled(image: ImageDraft, why: str) -> ImageDraft:
-    return image.having(enabled=False).said(f"Not enabled: {why}.")
 
 
 def _complaint(error: SpecError | PlanError) -> str:

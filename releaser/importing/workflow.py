@@ -122,8 +122,8 @@ def _image(build: Build, read: Read, folder: str, losses: Losses) -> None:
         read.places[name] = references
     else:
         say("tags", "no image is named that is known: it goes to the usual registry")
-    said = [f"From job {build.job}.", *(f"Not enabled: {one}." for one in astray)]
-    read.images.append(ImageDraft(name, fields, tuple(said)))
+    image = ImageDraft(name, fields, (f"From job {build.job}.",))
+    read.images.append(image.disabled("; ".join(astray)) if astray else image)
 
 
 def _paths(
@@ -153,8 +153,6 @@ def _paths(
         path = posixpath.relpath(path_of(file, folder), context)
         if path != "Dockerfile":
             fields["dockerfile"] = path
-    if astray:
-        fields["enabled"] = False
     return astray
 
 
