@@ -97,9 +97,7 @@ def _option(target: Path, root: Path, *, stdout: bool) -> str:
     return f" -f {shown_path(target)}"
 
 
-def _told(
-    found: Iterable[str], graph: ImageGraph, refused: Mapping[str, str]
-) -> Iterator[str]:
+def _told(found: Iterable[str], graph: ImageGraph, refused: Mapping[str, str]) -> Iterator[str]:
     yield from (f"found {one}" for one in found)
     for image in graph.order:
         needs = ", ".join(graph.needs(image))
