@@ -137,11 +137,12 @@ def test_pruning_knows_versions_with_a_suffix() -> None:
     assert kind_of("1.5.0-rc.1", around) == (Kind.PRERELEASE, early)
 
 
-def test_a_full_version_may_be_promoted_to_another_one() -> None:
+def test_a_candidate_becomes_the_version() -> None:
     world = World(SPEC, FILES)
-    release(world, "1.4.2")
+    release(world, "1.4.3-rc.1")
     goal = Destinations.parse(["1.4.3"], [], ("ghcr",))
-    plan = plan_promotion(world.project, world.adapters, Promoting("1.4.2", goal, ("api-debug",)))
+    asked = Promoting("1.4.3-rc.1", goal, ("api-debug",))
+    plan = plan_promotion(world.project, world.adapters, asked)
     assert promote(plan, world.adapters, world.heard, Limits()).error is None
     assert f"{HERE}:1.4.3-debug" in world.public()
     assert f"{HERE}:1.4.3" not in world.public()
