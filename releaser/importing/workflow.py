@@ -218,9 +218,11 @@ def _listed(build: Build, fields: dict[str, Value], inputs: dict[str, Any], say:
 def _secrets(build: Build, inputs: dict[str, Any], say: Say) -> list[Value]:
     """Secrets by id; a value is never looked at, since it may be one."""
     found: list[Value] = []
+    is_open = False
     for record in records_of(str(inputs.pop("secrets", ""))):
-        name = re.match(r"([\w.-]+)=", record)
-        if name:
+        was_open, is_open = is_open, is_open ^ (record.count('"') % 2 == 1)
+        name = re.match(r"([\w.-]{1,100})=(?!=*$)", record)
+        if name and not was_open:  # the rest of a quote, and padding of base64, are values
             variable = re.sub(r"\W", "_", name[1]).upper()
             say(f"secret {name[1]}", f"give its value to releaser in the variable {variable}")
             found.append({"id": name[1], "env": variable})
