@@ -215,12 +215,17 @@ def _listed(build: Build, fields: dict[str, Value], inputs: dict[str, Any], say:
     fields.update({key: value for key, value in found.items() if value})
 
 
+def _opens(record: str) -> bool:
+    """Whether a line opens or closes a quote within; one of several lines is whole."""
+    return "\n" not in record and record.count('"') % 2 == 1
+
+
 def _secrets(build: Build, inputs: dict[str, Any], say: Say) -> list[Value]:
     """Secrets by id; a value is never looked at, since it may be one."""
     found: list[Value] = []
     is_open = False
     for record in records_of(str(inputs.pop("secrets", ""))):
-        was_open, is_open = is_open, is_open ^ (record.count('"') % 2 == 1)
+        was_open, is_open = is_open, is_open ^ _opens(record)
         name = re.match(r"([\w.-]{1,100})=(?!=*$)", record)
         if name and not was_open:  # the rest of a quote, and padding of base64, are values
             variable = re.sub(r"\W", "_", name[1]).upper()
