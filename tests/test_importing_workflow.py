@@ -264,6 +264,19 @@ def test_no_line_of_a_secret_s_value_is_written() -> None:
     assert not any(part in said for part in ("aaaaaaa", "bbbbbbb", "ccccccc", "ddddd", "eeeee"))
 
 
+def test_a_value_with_a_quote_within_is_no_further_secret() -> None:
+    secrets = 'PEM="aaaaa\nbbbbb=x\nccccc=y"\nKEY=ddddd\neeeee=\nfffff==\nTOKEN=x'
+    made = draft(build(f'{{tags: "acme/a:1", secrets: {json.dumps(secrets)}}}'))
+    assert [one["id"] for one in fields(made, "a")["secrets"]] == ["PEM", "KEY", "TOKEN"]
+    said = write(made) + repr(made.lost)
+    assert not any(5 * one in said for one in "abcdef")
+
+
+def test_the_login_of_a_context_is_not_written() -> None:
+    made = draft(build("{context: 'https://u:hunter2@github.com/a/b.git', tags: 'acme/a:1'}"))
+    assert "hunter2" not in write(made) + repr(made)
+
+
 def test_lists_are_read_as_the_action_reads_them() -> None:
     made = draft(
         build(

@@ -61,9 +61,9 @@ class ImageDraft:
         return replace(self, fields={**self.fields, **fields})
 
     def disabled(self, why: str) -> ImageDraft:
-        """The image as one that is not enabled, and says why."""
-        off = replace(self, refused=why)
-        return off.having(enabled=False).said(f"Not enabled: {why}.")
+        """The image as one that is not enabled, and says why; a login in a URL is left out."""
+        off = replace(self, refused=without_login(why))
+        return off.having(enabled=False).said(f"Not enabled: {off.refused}.")
 
     @property
     def enabled(self) -> bool:

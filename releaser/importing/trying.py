@@ -9,7 +9,7 @@ from pathlib import Path
 from releaser import loader
 from releaser.core.graph import ImageGraph
 from releaser.errors import PlanError, SpecError
-from releaser.importing.draft import Draft, ImageDraft
+from releaser.importing.draft import Draft, ImageDraft, without_login
 from releaser.importing.legible import (
     check_legible,
     names_of,
@@ -145,4 +145,4 @@ def _needed(image: ImageDraft) -> set[str]:
 
 def _complaint(error: SpecError | PlanError) -> str:
     at = error.at if error.at is not None and error.at.file != NAME else None
-    return f"{at}: {error.message}" if at else error.message
+    return without_login(f"{at}: {error.message}" if at else error.message)
