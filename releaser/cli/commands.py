@@ -24,6 +24,7 @@ from releaser.core.plan import Mode
 from releaser.errors import SpecError
 from releaser.observe import seen_from
 from releaser.pipeline import Allowed, Request, check, preflight, prepare, refuse
+from releaser.reports.words import counted
 
 
 def validate(
@@ -45,12 +46,8 @@ def validate(
     say_concerns((*project.concerns, *found.concerns))
     if not resolved:
         images, edges = len(found.graph.images), len(found.graph.edges)
-        counted = f"{_counted(images, 'image')}, {_counted(edges, 'edge')}"
-        sys.stdout.write(f"{project.spec.project}: {counted}, ok\n")
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+        sizes = f"{counted(images, 'image')}, {counted(edges, 'edge')}"
+        sys.stdout.write(f"{project.spec.project}: {sizes}, ok\n")
 
 
 def plan(

@@ -15,11 +15,11 @@ from releaser.importing.bake_document import Document, read_bake
 from releaser.importing.bake_fields import BakeFields, fields_of_target
 from releaser.importing.bake_text import Translator, carried, check_variants
 from releaser.importing.bounds import Plain, UnknowableError
-from releaser.importing.counting import counted
 from releaser.importing.draft import Draft, ImageDraft, Losses, Value
 from releaser.importing.expressions import Expression, Items, evaluate
 from releaser.importing.places import Place, Places, place_of, settle
 from releaser.importing.unrolling import unrolled
+from releaser.reports.words import counted
 
 FROM_ACTIONS = ("docker-metadata-action", "github-metadata-action", "meta-helper")
 """Targets that docker/metadata-action writes over: what files say of them is for local builds."""

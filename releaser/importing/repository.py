@@ -7,7 +7,6 @@ from pathlib import Path
 
 from releaser.importing.bake import from_bake
 from releaser.importing.compose import from_compose
-from releaser.importing.counting import counted
 from releaser.importing.draft import Draft, ImageDraft, Value, effective
 from releaser.importing.edges import path_of, with_edges
 from releaser.importing.layout import Names, images_of
@@ -16,6 +15,7 @@ from releaser.importing.remote import Origin, registry_of
 from releaser.importing.renaming import legal, with_legal_names
 from releaser.importing.scan import Scan, scan, text_at, unread_beside
 from releaser.interfaces import Contexts
+from releaser.reports.words import counted
 
 
 def from_repository(

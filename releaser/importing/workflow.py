@@ -25,7 +25,6 @@ from releaser.importing.attributes import (
     ssh_of,
     usable,
 )
-from releaser.importing.counting import counted
 from releaser.importing.draft import Draft, ImageDraft, Losses, Value
 from releaser.importing.places import Place, Places, settle
 from releaser.importing.remote import Origin
@@ -33,6 +32,7 @@ from releaser.importing.texts import read_yaml
 from releaser.importing.workflow_jobs import BUILD, Build, builds_of, once, rows_of
 from releaser.importing.workflow_matrix import apart, fold_platforms, single
 from releaser.importing.workflow_tags import NO_ANNOTATIONS, Read, free, tags_of
+from releaser.reports.words import counted
 
 _IGNORED = ("push", "load", "builder", "outputs", "sbom", "annotations", "allow", "attests",
             "cgroup-parent", "github-token", "ulimit", "call", "no-cache-filters")  # fmt: skip

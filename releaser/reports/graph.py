@@ -13,7 +13,7 @@ from functools import cached_property
 
 from releaser.core.graph import Edge, ImageGraph
 from releaser.core.spec.groups import Groups, members
-from releaser.reports.words import clean
+from releaser.reports.words import clean, counted
 
 SCHEMA = 1
 
@@ -75,8 +75,8 @@ class Picture:
             (len(self.edges), "edge"),
             (levels, "level"),
         )
-        counted = ", ".join(f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in parts)
-        return f"{clean(self.project)}: {counted}"
+        sizes = ", ".join(counted(n, noun) for n, noun in parts)
+        return f"{clean(self.project)}: {sizes}"
 
 
 def groups_by_image(groups: Groups, images: Sequence[str]) -> dict[str, tuple[str, ...]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from releaser.core.promotion import Arrival, Attachment, ImagePromotion, Promotion
 from releaser.reports.carried import Carried, ending, envelope, reference_of
 from releaser.reports.text import reference_line
-from releaser.reports.words import clean
+from releaser.reports.words import clean, counted
 
 
 def promotion_json(plan: Promotion | None, carried: Carried) -> dict[str, object]:
@@ -65,7 +65,7 @@ def promotion_ending(plan: Promotion, carried: Carried) -> str:
 def _lines(plan: Promotion) -> Iterator[str]:
     copies = sum(arrival.copied for arrival in plan.arrivals)
     tags = sum(len(arrival.written) for arrival in plan.arrivals)
-    counts = f"{copies} to copy, {_counted(tags, 'tag')} to write"
+    counts = f"{copies} to copy, {counted(tags, 'tag')} to write"
     yield f"{plan.project}: promote {plan.asked}: {counts}"
     for image in plan.images:
         come = image.origin
@@ -89,7 +89,3 @@ def _arrival_lines(arrival: Arrival) -> Iterator[str]:
             yield clean(f"= {arrival.repository}:{one.attached.tag}  stays: {one.reason}")
     for plan in (one.plan for one in arrival.tags):
         yield clean(reference_line(plan))
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -9,7 +9,7 @@ from releaser.core.rollback import ImageRollback, Moved, Rollback
 from releaser.core.version import Version
 from releaser.reports.carried import Carried, ending, envelope, reference_of
 from releaser.reports.text import reference_line
-from releaser.reports.words import clean
+from releaser.reports.words import clean, counted
 
 
 def rollback_json(plan: Rollback | None, carried: Carried) -> dict[str, object]:
@@ -58,7 +58,7 @@ def rollback_ending(plan: Rollback, carried: Carried) -> str:
 def _lines(plan: Rollback) -> Iterator[str]:
     moves = sum(one.written for image in plan.images for one in image.moves)
     what = "restore" if plan.restores else "roll back"
-    yield f"{plan.project}: {what}: {moves} tag{'' if moves == 1 else 's'} to move"
+    yield f"{plan.project}: {what}: {counted(moves, 'tag')} to move"
     for image in plan.images:
         yield ""
         yield clean(_headline(image))

@@ -12,7 +12,7 @@ from releaser.core.plan import Action, ImagePlan, Mode, Plan, ReferencePlan, Tag
 from releaser.core.rebuild import ReasonCode
 from releaser.core.steps import TagStep
 from releaser.reports.run import Run, digests_of, image_outcome
-from releaser.reports.words import clean
+from releaser.reports.words import clean, counted
 
 _MARKS = {TagAction.CREATE: "+", TagAction.MOVE: "~", TagAction.KEEP: "=", TagAction.REFUSE: "!"}
 _REASONS = {
@@ -77,7 +77,7 @@ def counts(images: Iterable[ImagePlan]) -> str:
     found = Counter(image.action for image in images)
     total = sum(found.values())
     parts = [f"{found[action]} {words}" for action, words in _COUNTED.items() if found[action]]
-    return f"{total} image{'' if total == 1 else 's'}, " + ", ".join(parts)
+    return f"{counted(total, 'image')}, " + ", ".join(parts)
 
 
 def reason_words(image: ImagePlan) -> str:

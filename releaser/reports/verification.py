@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from releaser.core.verification import SCHEMA, Difference, Verification
-from releaser.reports.words import clean
+from releaser.reports.words import clean, counted
 
 
 def verification_json(found: Verification) -> dict[str, object]:
@@ -40,9 +40,9 @@ def _lines(found: Verification) -> Iterator[str]:
         yield clean(f"unknown: {other.where}: {other.why}")
     references = {claim.reference for claim in found.claims}
     images = {claim.image for claim in found.claims}
-    about = f"{_counted(len(references), 'tag')} of {_counted(len(images), 'image')}"
+    about = f"{counted(len(references), 'tag')} of {counted(len(images), 'image')}"
     if found.differences:
-        yield f"{found.project}: {about}, {_counted(len(found.differences), 'difference')}"
+        yield f"{found.project}: {about}, {counted(len(found.differences), 'difference')}"
     elif found.unsaid:
         yield f"{found.project}: {about}, no difference in what is known"
     else:
@@ -53,7 +53,3 @@ def _said(one: Difference) -> str:
     if one.what == "incomplete":
         return f"{one.expected} {one.found}"
     return f"expected {one.expected}, found {one.found}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from releaser.core.version import Version
 from releaser.core.versioning.conventional import Change
 from releaser.core.versioning.upcoming import Upcoming
-from releaser.reports.words import clean
+from releaser.reports.words import clean, counted
 
 SCHEMA = 1
 
@@ -60,7 +60,7 @@ def _next(one: Upcoming) -> str:
         count = len(one.changes)
         if not count:
             return "nothing has changed"
-        return f"no change asks for a version ({count} commit{'' if count == 1 else 's'})"
+        return f"no change asks for a version ({counted(count, 'commit')})"
     return f"→ {one.version}  {_why(one)}"
 
 

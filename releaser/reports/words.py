@@ -13,6 +13,15 @@ def clean(text: str) -> str:
     return one_line(text, MAX_LINE)
 
 
+def counted(number: int, what: str) -> str:
+    """How many of something there are.
+
+    >>> counted(1, "step"), counted(2, "step")
+    ('1 step', '2 steps')
+    """
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def step_words(key: str) -> str:
     """A step's key in words: ``push:api@ghcr`` is ``push to ghcr``."""
     kind, _, rest = key.partition(":")
