@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from releaser.errors import ReleaserError, SpecError
+from releaser.importing.kinds import KINDS
 
 if TYPE_CHECKING:
     from releaser.loader.including import Sources
@@ -29,8 +30,6 @@ MOST_VERSIONS = 50
 _QUIET = (ReleaserError, OSError, ValueError, RecursionError)
 Offers = list[str]
 """What is offered. There are no words beside it: to show them zsh and fish load twice as much."""
-KINDS = ("bake", "compose", "metadata-action-workflow")
-"""What ``init --from`` reads."""
 MOST_FILES = 500
 _VARIABLE = "_RELEASER_COMPLETE"
 _BREAKS = re.compile(r"[=:]+")

@@ -13,6 +13,7 @@ from releaser.importing.bake import from_bake
 from releaser.importing.compose import from_compose
 from releaser.importing.draft import Draft, effective
 from releaser.importing.edges import path_of, with_edges
+from releaser.importing.kinds import KINDS, WORKFLOW
 from releaser.importing.remote import Origin, origin_of, registry_of
 from releaser.importing.renaming import legal, with_legal_names
 from releaser.importing.repository import from_repository, placed
@@ -21,9 +22,6 @@ from releaser.importing.workflow import from_workflow
 from releaser.interfaces import Contexts
 from releaser.sources.dockerfiles import read_text
 from releaser.sources.git import GitSource
-
-WORKFLOW = "metadata-action-workflow"
-KINDS = ("bake", "compose", WORKFLOW)
 
 
 def drafted(
