@@ -15,7 +15,8 @@ def taker(path: Path, images: Iterable[ResolvedImage], contexts: Contexts) -> st
 
     ``.dockerignore`` counts, and so does what the reached stages copy.
     """
-    return next((one.name for one in images if _takes(one, path.resolve(), contexts)), None)
+    place = path.resolve()
+    return next((one.name for one in images if _takes(one, place, contexts)), None)
 
 
 def check_apart(
@@ -40,18 +41,12 @@ def check_apart(
             )
 
 
-def _takes(image: ResolvedImage, path: Path, contexts: Contexts) -> bool:
-    return any(
-        _inside(path, folder)
-        and contexts.taken(
-            folder,
-            "" if name else image.dockerfile,
-            image.paths(name),
-            [path.relative_to(Path(folder).resolve()).as_posix()],
-        )
-        for name, folder in (("", image.context), *image.folders)
-    )
-
-
-def _inside(path: Path, folder: str) -> bool:
-    return path.is_relative_to(Path(folder).resolve())
+def _takes(image: ResolvedImage, place: Path, contexts: Contexts) -> bool:
+    for name, folder in (("", image.context), *image.folders):
+        root = Path(folder).resolve()
+        if place.is_relative_to(root):
+            shown = place.relative_to(root).as_posix()
+            dockerfile = "" if name else image.dockerfile
+            if contexts.taken(folder, dockerfile, image.paths(name), [shown]):
+                return True
+    return False
