@@ -25,8 +25,8 @@ from releaser.core.spec import (
     VersioningSpec,
 )
 from releaser.core.spec.nearest import nearest
+from releaser.core.tag_rules import line_starts
 from releaser.errors import Location, SpecError
-from releaser.loader.written import line_starts
 from releaser.loader.yaml_tree import Entry, List, Map, Node, Text
 
 MAX_COMPLAINTS = 50

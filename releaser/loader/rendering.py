@@ -8,10 +8,9 @@ from functools import lru_cache
 
 from releaser.core import template
 from releaser.core.spec import PLAN_FIELDS
-from releaser.core.tag_rules import expressions
+from releaser.core.tag_rules import expressions, line_starts
 from releaser.errors import SpecError
 from releaser.loader.notes import Notes
-from releaser.loader.written import line_starts
 from releaser.loader.yaml_tree import List, Map, Node, Null, Text
 
 

@@ -62,16 +62,3 @@ class Written:
         for unit in _UNITS.get(self.style, _PLAIN).finditer(source, start):
             if not _UNSEEN.fullmatch(unit[0]):
                 yield unit.start()
-
-
-def line_starts(text: str) -> Iterator[tuple[int, str]]:
-    """The lines of ``text`` that say something, each with where it begins.
-
-    They are those of :func:`releaser.core.tag_rules.lines_of`.
-    """
-    offset = 0
-    for line in text.splitlines(keepends=True):
-        said = line.strip()
-        if said and not said.startswith("#"):
-            yield offset + line.index(said), said
-        offset += len(line)

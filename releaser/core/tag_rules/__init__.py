@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from releaser.core.tag_rules.flavor import Flavor
 from releaser.core.tag_rules.rules import Rule, RuleType, parsed
-from releaser.core.tag_rules.words import lines_of
+from releaser.core.tag_rules.words import line_starts, lines_of
 
-__all__ = ["Flavor", "Rule", "RuleType", "lines_of", "parsed"]
+__all__ = ["Flavor", "Rule", "RuleType", "line_starts", "lines_of", "parsed"]

@@ -14,8 +14,17 @@ MAX_LINE = 4096
 
 def lines_of(text: str) -> tuple[str, ...]:
     """The rules of a block of lines; empty ones and those that begin with ``#`` say nothing."""
-    found = (line.strip() for line in text.splitlines())
-    return tuple(line for line in found if line and not line.startswith("#"))
+    return tuple(line for _, line in line_starts(text))
+
+
+def line_starts(text: str) -> Iterator[tuple[int, str]]:
+    """The rules of a block as :func:`lines_of` has them, each with where it begins in it."""
+    offset = 0
+    for line in text.splitlines(keepends=True):
+        said = line.strip()
+        if said and not said.startswith("#"):
+            yield offset + line.index(said), said
+        offset += len(line)
 
 
 def fields_of(line: str) -> Iterator[tuple[str | None, str]]:
