@@ -101,6 +101,11 @@ def _near(root: Path, path: str) -> str:
     return "paths are seen from the folder of the file that names them"
 
 
+def is_of_folders(pattern: str) -> bool:
+    """Whether a glob ends in ``**``, which stands for folders only."""
+    return pattern.rsplit("/", maxsplit=1)[-1] == "**"
+
+
 class DiskFiles:
     """The files below a folder, for what a spec in it includes."""
 
@@ -119,11 +124,10 @@ class DiskFiles:
         Raises:
             SpecError: it is no glob.
         """
+        if is_of_folders(pattern):  # from Python 3.13 on, it matches files as well
+            return ()
         try:
-            folders_only = (
-                pattern.rsplit("/", maxsplit=1)[-1] == "**"
-            )  # from Python 3.13 on, files as well
-            matches = [] if folders_only else list(islice(self._root.glob(pattern), 100_000))
+            matches = list(islice(self._root.glob(pattern), 100_000))
         except (ValueError, NotImplementedError):
             hint = 'write "**" between slashes, for any number of folders'
             raise SpecError(f'"{pattern}" is not a glob', hint=hint) from None

@@ -16,6 +16,7 @@ from releaser.core.spec import SCHEMA_VERSION
 from releaser.core.spec.paths import join
 from releaser.errors import SpecError
 from releaser.loader.complaints import together
+from releaser.loader.files import is_of_folders
 from releaser.loader.layering import FOLDER, NO_DEFAULTS, as_image, merge, without
 from releaser.loader.moving import moved
 from releaser.loader.notes import Notes, child
@@ -256,7 +257,7 @@ def _glob_hint(text: str) -> str:
     """What is amiss with a glob that matches nothing."""
     if "{" in text:
         return _BRACES
-    if text.rsplit("/", maxsplit=1)[-1] == "**":
+    if is_of_folders(text):
         return f'"**" stands for folders only: write "{text}/images.yaml"'
     return "leave it out, or mend the glob"
 

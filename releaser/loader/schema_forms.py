@@ -33,7 +33,7 @@ def scalar() -> Json:
 
 def shaped(pattern: str) -> Json:
     """A scalar whose text has this shape, unless a placeholder is in it."""
-    return {**scalar(), "pattern": f"^(?:{pattern})$|{PLACEHOLDER}"}
+    return {**text(pattern), **scalar()}
 
 
 def text(pattern: str) -> Json:
