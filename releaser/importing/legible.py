@@ -13,7 +13,7 @@ from releaser import loader
 from releaser.errors import SpecError
 from releaser.importing.draft import Draft, ImageDraft, Lost, Value
 from releaser.importing.renaming import legal
-from releaser.importing.writing import write
+from releaser.importing.writing import NAME, write
 
 
 def check_legible(draft: Draft, project: str) -> None:
@@ -22,7 +22,7 @@ def check_legible(draft: Draft, project: str) -> None:
     while probe in {one.name for one in draft.images}:
         probe += "-"
     shown = replace(draft, lost=()).with_images([*draft.images, ImageDraft(f"{probe}0")])
-    loader.load(write(shown).encode(), "images.yaml", project=project)
+    loader.load(write(shown).encode(), NAME, project=project)
 
 
 def with_sound_frame(draft: Draft, project: str) -> Draft:

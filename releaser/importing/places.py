@@ -54,11 +54,15 @@ class Places:
     homes: dict[str, Home] = field(default_factory=dict)
 
 
+def divided(reference: str) -> tuple[str, str]:
+    """The path of a reference and its tag, "" where it has none; a port is no tag."""
+    path, colon, tag = reference.rpartition(":")
+    return (path, tag) if colon and "/" not in tag else (reference, "")
+
+
 def place_of(reference: str, values: Mapping[str, str]) -> Place:
     """A reference taken apart; ``values`` tell what its placeholders stand for now."""
-    path, colon, tag = reference.rpartition(":")
-    if not colon or "/" in tag:
-        path, tag = reference, ""
+    path, tag = divided(reference)
     path = path.partition("@")[0].strip("/")
     head, slash, rest = path.partition("/")
     shown = render_known(head, values)

@@ -16,11 +16,9 @@ from releaser.importing.legible import (
     with_legible_images,
     with_sound_frame,
 )
-from releaser.importing.writing import write
+from releaser.importing.writing import NAME, write
 from releaser.interfaces import Contexts
 from releaser.pipeline import Project, check
-
-NAME = "images.yaml"
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,12 +197,14 @@ def _contexts(build: Build, inputs: dict[str, Any], say: Say) -> dict[str, Value
 
 def _listed(build: Build, fields: dict[str, Value], inputs: dict[str, Any], say: Say) -> None:
     lines = build.expander.lines
-    platforms = [one.strip() for line in lines(inputs.pop("platforms", ""), "platforms")
-                 for one in line.split(",") if one.strip()]  # fmt: skip
-    hosts = [one.strip() for line in lines(inputs.pop("add-hosts", ""), "add-hosts")
-             for one in line.split(",") if one.strip()]  # fmt: skip
+
+    def items(key: str) -> list[str]:
+        parts = (one.strip() for line in lines(inputs.pop(key, ""), key) for one in line.split(","))
+        return [one for one in parts if one]
+
+    hosts = items("add-hosts")
     found: dict[str, Value] = {
-        "platforms": list(platforms),
+        "platforms": list(items("platforms")),
         "additional_contexts": _contexts(build, inputs, say),
         "secrets": _secrets(build, inputs, say),
         "ssh": ssh_of(list(lines(inputs.pop("ssh", ""), "ssh")), say),

@@ -14,7 +14,7 @@ from releaser.core.tag_rules import Flavor, parsed
 from releaser.errors import SpecError
 from releaser.importing.attributes import Say, fields_of, pairs_of
 from releaser.importing.draft import ImageDraft, Value
-from releaser.importing.places import Place, place_of
+from releaser.importing.places import Place, divided, place_of
 from releaser.importing.workflow_jobs import Build
 
 _META_TAGS = re.compile(r"\$\{\{\s*steps\.([\w-]+)\.outputs\.(?:tags|json|labels)\s*\}\}")
@@ -112,9 +112,7 @@ def _conditioned(text: object, build: Build, say: Say) -> str:
 
 def _lowered(reference: str, say: Say) -> str:
     """A reference with its repository in small letters, as registries want it."""
-    path, colon, tag = reference.rpartition(":")
-    if not colon or "/" in tag:
-        path, tag = reference, ""
+    path, tag = divided(reference)
     small = "".join(one if one.startswith("{{") else one.lower() for one in _PARTS.findall(path))
     if small != path:
         say(f"tag {reference}", f"its repository is written {small}")

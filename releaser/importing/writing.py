@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from releaser.importing.draft import FIELDS, Draft, ImageDraft, Value
 
+NAME = "images.yaml"
 WIDTH = 100
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./](?:[A-Za-z0-9_./@+~=,%-]|:(?=\S)| (?=[A-Za-z0-9_./]))*")
